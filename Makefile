@@ -1,0 +1,91 @@
+# Every target installs what it needs: Debian packages by apt, Python packages into .venv.
+# Another interpreter than Debian's: make PYTHON=/path/to/python3.12 ...
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHON ?= /usr/bin/python3
+export REPORTS := $(CURDIR)/.cache/reports
+# Reports of single test runs are for tools/run.py.
+PYTEST = pytest -q --junit-xml=$(REPORTS)/$@.xml
+# Only what is in this checkout decides, not the user's own Ansible settings.
+export ANSIBLE_CONFIG := /dev/null
+
+CHECKS := style lint types playbooks changelog python36 unit
+LAB := python tests/lab/lab.py
+
+.PHONY: help
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##
+.PHONY: check test
+check: setup  ## linters, types, documentation and unit tests: the quick round
+	@python tools/run.py check $(CHECKS)
+
+test: setup  ## everything: check, other Pythons, ansible-test, the archive, virtual machines
+	@python tools/run.py test $(CHECKS) targets sanity integration package lab
+
+.PHONY: demo demo-down
+demo: setup  ## three virtual machines get a newer kernel and are rebooted into it, fast
+	@tools/demo up
+
+demo-down:  ## stops the demo's virtual machines
+	@tools/demo down
+
+.PHONY: setup
+setup:  ## the Python packages into .venv (make test and make demo install the rest by themselves)
+	@tools/setup base
+
+# The rounds above in single steps.
+
+.PHONY: style lint types playbooks changelog python36 unit
+style: setup  ## is the Python code formatted as ruff does it? (make format does it)
+	ruff format --check
+
+lint: setup  ## ruff's rules
+	ruff check
+
+types: setup  ## mypy, strict
+	tools/types
+
+playbooks: setup  ## ansible-lint, profile production
+	ansible-lint --strict --nocolor -q
+
+changelog: setup  ## antsibull-changelog lint
+	antsibull-changelog lint
+
+python36: setup  ## does the target-side code stay within Python 3.6?
+	tools/python36
+
+unit: setup  ## unit tests
+	$(PYTEST) tests/unit
+
+.PHONY: targets sanity integration package lab
+targets: setup  ## unit tests of target-side code under every other Python here
+	tools/targets
+
+sanity: setup  ## ansible-test sanity
+	tools/ansible-test sanity --venv --color no
+
+integration: setup  ## ansible-test integration
+	tools/ansible-test integration --venv --color no
+
+package: setup  ## builds the archive, installs it, looks at it
+	$(PYTEST) tests/packaging
+
+lab: setup  ## tests on virtual machines
+	tools/setup lab
+	$(PYTEST) -m lab tests
+
+.PHONY: format clean
+format: setup  ## formats the Python code and mends what ruff can
+	ruff format
+	ruff check --fix
+
+clean: demo-down  ## removes .venv, .cache and all that a tool left
+	rm -rf .venv .cache .ansible .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
