@@ -230,3 +230,14 @@ def machine_of(module: Any) -> Machine:
         return result
 
     return Machine("/", run)
+
+
+def shown(value: Any) -> Any:
+    """A value for a module's result: bytes that were no UTF-8 become replacement characters, tuples lists."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if isinstance(value, dict):
+        return {shown(key): shown(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [shown(item) for item in value]
+    return value

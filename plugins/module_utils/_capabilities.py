@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the running kernel and the tools of a host offer for kexec."""
+
+import gzip
+import re
+from typing import Any, Dict, Optional
+
+from ansible_collections.fleetops.kexec.plugins.module_utils import _kexec
+from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
+
+
+def capabilities(machine: Machine, release: str) -> Dict[str, Any]:
+    """What the running kernel and the tools of this host offer for kexec; None means that it cannot be told."""
+    config = _kernel_config(machine, release)
+    has_kexec = _kexec.is_loaded(machine) is not None
+    lockdown = _kexec.lockdown_of(machine)
+    forced = _is_set(config, "CONFIG_KEXEC_SIG_FORCE")
+    return {
+        "file_load": has_kexec and _is_set(config, "CONFIG_KEXEC_FILE"),
+        "legacy_load": has_kexec and _is_set(config, "CONFIG_KEXEC"),
+        "tools": machine.find_program("kexec"),
+        "signature_enforced": True if lockdown not in (None, "none") else forced,
+        "lockdown": lockdown,
+        "secure_boot": _secure_boot(machine),
+        "load_disabled": _kexec.is_load_disabled(machine),
+    }
+
+
+def _kernel_config(machine: Machine, release: str) -> Optional[str]:
+    for path in ("/boot/config-%s" % release, "/lib/modules/%s/config" % release):
+        if machine.exists(path):
+            return machine.read_text(path)
+    try:
+        return gzip.decompress(machine.read_bytes("/proc/config.gz")).decode("utf-8", "replace")
+    except (KexecError, OSError, EOFError):
+        return None
+
+
+def _is_set(config: Optional[str], option: str) -> Optional[bool]:
+    if config is None:
+        return None
+    return re.search(r"^%s=y$" % re.escape(option), config, re.MULTILINE) is not None
+
+
+def _secure_boot(machine: Machine) -> Optional[bool]:
+    """Whether Secure Boot is enforced; None on a machine without UEFI variables."""
+    variables = "/sys/firmware/efi/efivars/"
+    values = {}
+    for name in machine.names(variables):
+        variable = name.partition("-")[0]
+        if variable in ("SecureBoot", "SetupMode"):
+            # Four bytes of attributes come before the value (Documentation/filesystems/efivarfs.rst).
+            values[variable] = machine.read_bytes(variables + name, 5)[4:5] == b"\x01"
+    if "SecureBoot" not in values:
+        return False if machine.is_directory(variables) else None
+    return values["SecureBoot"] and not values.get("SetupMode", False)

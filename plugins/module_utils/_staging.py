@@ -1,0 +1,286 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Staging: what is in the kernel's slot against what is wanted there, as one plan that is then carried out.
+
+The kernel does not say *what* is loaded, only whether something is. So each staging leaves a record in a tmpfs,
+which dies with the boot, tied to the boot id and to the identity of the files.
+"""
+
+import json
+import os
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+
+from ansible_collections.fleetops.kexec.plugins.module_utils import _cmdline, _kexec
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers import kernel_blockers
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.detect import read_boot_loader
+from ansible_collections.fleetops.kexec.plugins.module_utils._kernel_image import check_initrd
+from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
+from ansible_collections.fleetops.kexec.plugins.module_utils._running import read_running
+from ansible_collections.fleetops.kexec.plugins.module_utils._target import (
+    Selection,
+    Target,
+    inspect_kernel,
+    select_target,
+)
+
+RECORD = _kexec.RUN_DIRECTORY + "/staged.json"
+
+
+class Record(NamedTuple):
+    """What this collection put into the slot during this boot."""
+
+    boot_id: str
+    token: str
+    entry: Optional[str]
+    release: Optional[str]
+    kernel: str
+    initrds: Tuple[str, ...]
+    cmdline: str
+    """As staged, with the token."""
+    identities: Tuple[str, ...]
+    """Of the kernel and the initrds: device, inode, size and times."""
+    call: str
+    """How it was loaded: file or tools."""
+
+
+def read_record(machine: Machine, boot_id: str) -> Optional[Record]:
+    """The record of this boot's staging; None where there is none, or nothing is loaded any more."""
+    if not _kexec.is_loaded(machine):
+        return None
+    try:
+        values = json.loads(machine.read_text(RECORD))
+        record = Record(**values)._replace(initrds=tuple(values["initrds"]), identities=tuple(values["identities"]))
+    except (KexecError, ValueError, TypeError, KeyError):
+        return None  # absent or not ours: nobody knows then what is loaded
+    return record if record.boot_id == boot_id else None
+
+
+class Request(NamedTuple):
+    """What the operator asks for."""
+
+    loaded: bool
+    selection: Selection
+    cmdline: Optional[str]
+    append: Tuple[str, ...]
+    remove: Tuple[str, ...]
+    panic_seconds: int
+
+    @classmethod
+    def of(cls, params: Dict[str, Any]) -> "Request":
+        """From kexec_load's parameters; raises KexecError."""
+        if params["panic_seconds"] < 0:
+            raise KexecError("panic_seconds is %d; it must be 0 or more" % params["panic_seconds"])
+        return cls(
+            loaded=params["state"] == "loaded",
+            selection=Selection.of(params),
+            cmdline=params["cmdline"],
+            append=tuple(params["append"] or ()),
+            remove=tuple(params["remove"] or ()),
+            panic_seconds=params["panic_seconds"],
+        )
+
+
+class Wanted(NamedTuple):
+    """What is to be in the slot, the token left out."""
+
+    target: Target
+    words: Tuple[str, ...]
+    panic_seconds: int
+    identities: Tuple[str, ...]
+
+    def cmdline(self, token: str) -> str:
+        """The full command line with that token."""
+        return _cmdline.staged(self.words, token, self.panic_seconds)
+
+    def shown_words(self) -> List[str]:
+        """The full command line without the token, which is new at each staging."""
+        return [word for word in _cmdline.split(self.cmdline("")) if not word.startswith(_cmdline.TOKEN_KEY)]
+
+    def is_staged_as(self, record: Record) -> bool:
+        """Whether *record* is of the same files, unchanged since, and of the same command line."""
+        return (
+            record.cmdline == self.cmdline(record.token)
+            and record.identities == self.identities
+            and (record.kernel, record.initrds) == (self.target.kernel, self.target.initrds)
+        )
+
+
+def _wanted_image(machine: Machine, target: Target, request: Request) -> Wanted:
+    """Put together and judge what is to be staged; raises KexecError."""
+    line = target.cmdline if request.cmdline is None else request.cmdline
+    appended = [word for text in request.append for word in _cmdline.split(text)]
+    for text in (line,) + request.append:
+        if _cmdline.has_open_quote(text):
+            raise KexecError("a double quote is never closed in the command line %r" % text)
+        if "\0" in text:
+            raise KexecError("there is a NUL byte in the command line %r" % text)
+    words = tuple(_cmdline.edit(_cmdline.clean(line), appended, request.remove))
+    files = (target.kernel,) + target.initrds
+    wanted = Wanted(target, words, request.panic_seconds, tuple(_identity(machine, path) for path in files))
+    _check(machine, wanted)
+    return wanted
+
+
+def _identity(machine: Machine, path: str) -> str:
+    """Changes whenever a file is written or replaced: nobody can set a file's ctime."""
+    try:
+        status = os.stat(machine.path(path))
+    except OSError:
+        return "missing"  # _check says it better
+    return "%d:%d:%d:%d:%d" % (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
+
+
+def _check(machine: Machine, wanted: Wanted) -> None:
+    limit = inspect_kernel(machine, wanted.target.kernel).cmdline_limit
+    length = len(wanted.cmdline(new_token()).encode("utf-8", "surrogateescape"))
+    if length > limit:
+        raise KexecError(
+            "the command line is too long: %d bytes, and %s takes %d at most" % (length, wanted.target.kernel, limit)
+        )
+    for initrd in wanted.target.initrds:
+        with os.fdopen(machine.open_regular(initrd, "initrd"), "rb") as stream:
+            check_initrd(stream, initrd)
+
+
+def new_token() -> str:
+    """A token that no other staging has had."""
+    return os.urandom(8).hex()
+
+
+class Plan(NamedTuple):
+    """What is, what will be, and whether they differ. Check mode, diff and ``changed`` all come from here."""
+
+    changed: bool
+    before: Dict[str, Any]
+    after: Dict[str, Any]
+    wanted: Optional[Wanted]
+    """None to unload."""
+    record: Optional[Record]
+    """What this collection has staged already."""
+    boot_id: str
+
+    def apply(self, machine: Machine, syscall: str) -> Optional[Dict[str, Any]]:
+        """Carry the plan out; returns what is then staged. Raises KexecError, with the slot as it was."""
+        record = self.record
+        if self.changed and self.wanted is not None:
+            record = _load(machine, self.wanted, self.boot_id, record, syscall)
+        elif self.changed:
+            _kexec.unload(machine)
+            machine.remove(RECORD)
+            record = None
+        return None if record is None else _result(record)
+
+    def preview(self) -> Optional[Dict[str, Any]]:
+        """What apply would return, as far as it can be known before."""
+        if self.wanted is None:
+            return None
+        if not self.changed and self.record is not None:
+            return _result(self.record)
+        return dict(_summary(self.wanted.target, " ".join(self.wanted.shown_words())), token=None, call=None)
+
+    def diff(self) -> Dict[str, str]:
+        """Before and after as Ansible shows them with --diff."""
+        return {"before": _as_lines(self.before), "after": _as_lines(self.after)}
+
+
+def _load(machine: Machine, wanted: Wanted, boot_id: str, old: Optional[Record], syscall: str) -> Record:
+    target, token = wanted.target, new_token()
+    image = _kexec.Image(target.kernel, target.initrds, wanted.cmdline(token))
+    # While it is not known which image is loaded there must be no record, or a death in between would leave one
+    # that vouches for the wrong image.
+    machine.remove(RECORD)
+    try:
+        call = _kexec.load(machine, image, syscall)
+    except KexecError:
+        if old is not None:
+            _write_record(machine, old)
+        raise
+    record = Record(
+        boot_id=boot_id,
+        token=token,
+        entry=target.entry,
+        release=target.release,
+        kernel=target.kernel,
+        initrds=target.initrds,
+        cmdline=image.cmdline,
+        identities=wanted.identities,
+        call=call,
+    )
+    try:
+        _write_record(machine, record)
+    except KexecError:
+        _kexec.unload(machine)  # an image without a record could be proven by nobody
+        raise
+    return record
+
+
+def _write_record(machine: Machine, record: Record) -> None:
+    machine.write_atomically(RECORD, json.dumps(record._asdict(), indent=1) + "\n")
+
+
+def plan_for(machine: Machine, request: Request) -> Plan:
+    """Compare what is staged with what *request* asks for. Raises KexecError."""
+    running = read_running(machine)
+    record = read_record(machine, running.boot_id)
+    loaded = bool(_kexec.is_loaded(machine))
+    if not request.loaded:
+        return plan_unload(loaded, record, running.boot_id)
+    blockers = kernel_blockers(machine)
+    if blockers:
+        raise KexecError("cannot stage a kernel: " + "; ".join(blocker.message for blocker in blockers))
+    config = read_boot_loader(machine) if request.selection.needs_boot_loader() else None
+    target = select_target(machine, request.selection, running, config)
+    return plan_load(loaded, record, _wanted_image(machine, target, request), running.boot_id)
+
+
+def plan_load(loaded: bool, record: Optional[Record], wanted: Wanted, boot_id: str) -> Plan:
+    """Pure: what has to change so that *wanted* is in the slot."""
+    before = _described(loaded, record)
+    if record is not None and wanted.is_staged_as(record):
+        return Plan(False, before, before, wanted, record, boot_id)
+    after = _summary(wanted.target, " ".join(wanted.shown_words()))
+    return Plan(True, before, after, wanted, record, boot_id)
+
+
+def plan_unload(loaded: bool, record: Optional[Record], boot_id: str) -> Plan:
+    """Pure: what has to change so that the slot is empty, whosever image is in it."""
+    return Plan(loaded, _described(loaded, record), {}, None, record, boot_id)
+
+
+def _described(loaded: bool, record: Optional[Record]) -> Dict[str, Any]:
+    """What is in the slot, for the diff."""
+    if not loaded:
+        return {}
+    if record is None:
+        return {"kernel": "one that somebody else has staged"}
+    words = [word for word in _cmdline.split(record.cmdline) if not word.startswith(_cmdline.TOKEN_KEY)]
+    return _summary(record, " ".join(words))
+
+
+def _summary(image: Union[Target, Record], cmdline: str) -> Dict[str, Any]:
+    return {
+        "entry": image.entry,
+        "release": image.release,
+        "kernel": image.kernel,
+        "initrds": list(image.initrds),
+        "cmdline": cmdline,
+    }
+
+
+def _result(record: Record) -> Dict[str, Any]:
+    return dict(_summary(record, record.cmdline), token=record.token, call=record.call)
+
+
+def _as_lines(summary: Dict[str, Any]) -> str:
+    if not summary:
+        return "nothing is staged\n"
+    return "".join(
+        "%s: %s\n" % (name, " ".join(value) if isinstance(value, list) else value) for name, value in summary.items()
+    )

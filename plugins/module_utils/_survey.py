@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The survey of a host, as kexec_info returns it: gathered without changing anything."""
+
+from typing import Any, Dict, List, Optional
+
+from ansible_collections.fleetops.kexec.plugins.module_utils import _kexec, _staging
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers import Blocker, init_blockers, kernel_blockers
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.detect import read_boot_loader
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import BootConfig, BootEntry
+from ansible_collections.fleetops.kexec.plugins.module_utils._capabilities import capabilities
+from ansible_collections.fleetops.kexec.plugins.module_utils._host_kind import (
+    firmware_times,
+    hardware,
+    init_system,
+    virtualization_of,
+)
+from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
+from ansible_collections.fleetops.kexec.plugins.module_utils._running import Running, kernel_version, read_running
+from ansible_collections.fleetops.kexec.plugins.module_utils._target import (
+    Selection,
+    Target,
+    inspect_kernel,
+    release_of,
+    select_target,
+)
+
+
+def reboot_reasons(machine: Machine, target: Target, running: Running) -> List[str]:
+    """Why the host needs a reboot to run what it is meant to; empty where it does not."""
+    reasons = []
+    if target.release is not None and target.release != running.release:
+        reasons.append("kernel %s is to run, and %s is running" % (target.release, running.release))
+    else:
+        version = inspect_kernel(machine, target.kernel).version
+        if version is not None and version != kernel_version(running):
+            reasons.append(
+                "another build of kernel %s is to run: %s instead of %s"
+                % (running.release, version.partition(" ")[2], running.version)
+            )
+    if machine.exists("/run/reboot-required"):
+        packages = " ".join(sorted(set((machine.read_word("/run/reboot-required.pkgs") or "").split())))
+        reasons.append("the distribution asks for a reboot" + (": " + packages if packages else ""))
+    return reasons
+
+
+def survey(machine: Machine, selection: Selection) -> Dict[str, Any]:
+    """The value of ``kexec`` in the module's result. Raises KexecError only where /proc itself is not readable."""
+    running = read_running(machine)
+    record = _staging.read_record(machine, running.boot_id)
+    blockers = kernel_blockers(machine)
+    init = init_system(machine)
+    blockers += init_blockers(init)
+
+    config: Optional[BootConfig] = None
+    try:
+        config = read_boot_loader(machine)
+    except KexecError as error:
+        severity = "refuse" if selection.needs_boot_loader() else "warn"
+        blockers.append(Blocker("boot_loader", severity, str(error)))
+
+    target: Optional[Target] = None
+    reasons: Optional[List[str]] = None
+    if config is not None or not selection.needs_boot_loader():
+        try:
+            target = select_target(machine, selection, running, config)
+            reasons = reboot_reasons(machine, target, running)
+        except KexecError as error:
+            blockers.append(Blocker("target", "refuse", str(error)))
+
+    result: Dict[str, Any] = {
+        "running": dict(running._asdict()),
+        "boot_loader": None if config is None else config.loader,
+        "default_entry": None if config is None or config.default is None else _shown(machine, config.default),
+        "one_shot_entry": None if config is None else config.one_shot,
+        "entries": [] if config is None else [_shown(machine, entry) for entry in config.entries],
+        "target": None if target is None else dict(target._asdict()),
+        "loaded": {
+            "image": bool(_kexec.is_loaded(machine)),
+            "crash": _kexec.is_crash_loaded(machine),
+            "ours": None if record is None else dict(record._asdict()),
+        },
+        "capabilities": capabilities(machine, running.release),
+        "init": init,
+        "virtualization": virtualization_of(machine),
+        "hardware": hardware(machine),
+        "reboot_needed": None if reasons is None else bool(reasons),
+        "reboot_reasons": reasons or [],
+        "blockers": [dict(blocker._asdict()) for blocker in blockers],
+    }
+    result.update(firmware_times(machine, running))
+    return result
+
+
+def _shown(machine: Machine, entry: BootEntry) -> Dict[str, Any]:
+    values = dict(entry._asdict())
+    values["release"] = release_of(machine, entry.kernel)
+    return values

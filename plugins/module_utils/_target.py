@@ -1,0 +1,143 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which kernel a host is meant to run: an entry of its boot loader, its running kernel, or given files."""
+
+import os
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import BootConfig, BootEntry
+from ansible_collections.fleetops.kexec.plugins.module_utils._kernel_image import KernelImage, read_kernel
+from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
+from ansible_collections.fleetops.kexec.plugins.module_utils._running import Running, release_in_name
+
+# Where distributions keep the kernel and the initrd of a release; the first that exists is taken.
+_KERNEL_FILES = ("/boot/vmlinuz-%s", "/boot/vmlinux-%s", "/boot/Image-%s", "/lib/modules/%s/vmlinuz")
+_INITRD_FILES = ("/boot/initrd.img-%s", "/boot/initramfs-%s.img", "/boot/initrd-%s", "/boot/initrd-%s.img")
+
+
+class Target(NamedTuple):
+    """The kernel that a host is meant to run."""
+
+    kernel: str
+    initrds: Tuple[str, ...]
+    cmdline: str
+    """As the boot loader would pass it."""
+    release: Optional[str]
+    """What ``uname -r`` will say; None where neither the image nor its name tells."""
+    entry: Optional[str]
+    """The id of the boot loader's entry; None for files."""
+    title: Optional[str]
+
+
+class Selection(NamedTuple):
+    """Which kernel the operator means a host to run; all None means the boot loader's default."""
+
+    entry: Optional[str]
+    """default, running, or an id, title or release."""
+    kernel: Optional[str]
+    initrds: Tuple[str, ...]
+
+    @classmethod
+    def of(cls, params: Dict[str, Any]) -> "Selection":
+        """From a module's parameters; raises KexecError."""
+        initrds = tuple(params["initrd"] or ())
+        for path in ([params["kernel"]] if params["kernel"] is not None else []) + list(initrds):
+            if not os.path.isabs(path):
+                raise KexecError("%r is not an absolute path on the host" % path)
+        return cls(params["entry"], params["kernel"], initrds)
+
+    def needs_boot_loader(self) -> bool:
+        """Whether the boot loader's entries must be known."""
+        return self.kernel is None and self.entry != "running"
+
+
+def inspect_kernel(machine: Machine, kernel: str) -> KernelImage:
+    """Raises KexecError where *kernel* is missing, no kernel, or not whole."""
+    with os.fdopen(machine.open_regular(kernel, "kernel"), "rb") as stream:
+        return read_kernel(stream, kernel, machine.arch)
+
+
+def release_of(machine: Machine, kernel: str) -> Optional[str]:
+    """The release of a kernel file: what the image says, else its name, else None."""
+    try:
+        version = inspect_kernel(machine, kernel).version
+    except KexecError:
+        version = None
+    return release_in_name(kernel) if version is None else version.split(" ")[0]
+
+
+def target_of_entry(machine: Machine, entry: BootEntry) -> Target:
+    """Raises KexecError where the entry cannot be staged."""
+    if entry.problem is not None:
+        raise KexecError("cannot stage the entry %s of %s: %s" % (entry.id, entry.source, entry.problem))
+    release = release_of(machine, entry.kernel)
+    return Target(entry.kernel, entry.initrds, entry.cmdline, release, entry.id, entry.title)
+
+
+def target_of_default(machine: Machine, config: BootConfig) -> Target:
+    """Raises KexecError where the boot loader's default cannot be told, or cannot be staged."""
+    if config.default is None:
+        raise KexecError("%s names no default that can be staged: %s" % (config.path, config.default_problem))
+    return target_of_entry(machine, config.default)
+
+
+def target_of_running(machine: Machine, running: Running) -> Target:
+    """The running kernel's own files with the running command line; raises KexecError where they are not found."""
+    kernel = _first_existing(machine, _KERNEL_FILES, running.release)
+    if kernel is None:
+        raise KexecError(
+            "the running kernel %s has no file any more: looked for %s; choose another entry"
+            % (running.release, ", ".join(pattern % running.release for pattern in _KERNEL_FILES))
+        )
+    initrd = _first_existing(machine, _INITRD_FILES, running.release)
+    return Target(kernel, () if initrd is None else (initrd,), running.cmdline, running.release, None, None)
+
+
+def _first_existing(machine: Machine, patterns: Sequence[str], release: str) -> Optional[str]:
+    for pattern in patterns:
+        if machine.exists(pattern % release):
+            return pattern % release
+    return None
+
+
+def target_of_files(machine: Machine, kernel: str, initrds: Sequence[str], running: Running) -> Target:
+    """Given files, with the running kernel's command line."""
+    return Target(kernel, tuple(initrds), running.cmdline, release_of(machine, kernel), None, None)
+
+
+def find_entry(machine: Machine, config: BootConfig, wanted: str) -> BootEntry:
+    """The entry with that id, title or release; of several the first in the menu, as the boot loader chooses.
+
+    An id or a title inside a submenu is found with and without the submenu's before it. Raises KexecError.
+    """
+    for names in (
+        lambda entry: (entry.id, entry.title),
+        lambda entry: (entry.id.rpartition(">")[2], entry.title.rpartition(">")[2]),
+        lambda entry: (release_of(machine, entry.kernel),),
+    ):
+        for entry in config.entries:
+            if wanted in names(entry):
+                return entry
+    known: List[str] = ["%s (%s)" % (entry.id, entry.title) for entry in config.entries]
+    raise KexecError(
+        "%s has no entry with the id, title or release %r; it has: %s"
+        % (config.path, wanted, ", ".join(known) or "no Linux entry at all"),
+        known_entries=[entry.id for entry in config.entries],
+    )
+
+
+def select_target(machine: Machine, selection: Selection, running: Running, config: Optional[BootConfig]) -> Target:
+    """What *selection* means on this host; raises KexecError.
+
+    :param config: the boot loader's; may be None where Selection.needs_boot_loader says no.
+    """
+    if selection.kernel is not None:
+        return target_of_files(machine, selection.kernel, selection.initrds, running)
+    if selection.entry == "running":
+        return target_of_running(machine, running)
+    if config is None:
+        raise ValueError("this selection needs the boot loader's configuration")
+    if selection.entry in (None, "default"):
+        return target_of_default(machine, config)
+    return target_of_entry(machine, find_entry(machine, config, str(selection.entry)))

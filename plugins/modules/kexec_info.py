@@ -1,0 +1,285 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+module: kexec_info
+short_description: Tell what a host runs, what it would boot, and whether it may kexec
+version_added: 1.0.0
+description:
+  - Reads the running kernel, the boot loader's entries, what is staged for the next kexec, and what stands against
+    a kexec.
+  - Changes nothing.
+  - Hosts with GRUB and systemd are understood in full. On others, a blocker says what is not known there.
+author:
+  - The fleetops.kexec authors (@fleetops)
+options:
+  entry:
+    description:
+      - The boot entry that the host is meant to run. RV(ignore:kexec.reboot_needed) is judged against it.
+      - V(default) for what the boot loader starts by itself, V(running) for the running kernel, or an entry's id,
+        title or release.
+      - The default is V(default), unless O(kernel) is given.
+    type: str
+  kernel:
+    description: The kernel file on the host that it is meant to run, instead of an entry.
+    type: path
+  initrd:
+    description: The initial RAM disks that go with O(kernel).
+    type: list
+    elements: path
+attributes:
+  check_mode:
+    support: full
+    description: It never changes anything.
+  diff_mode:
+    support: none
+    description: It never changes anything.
+  platform:
+    support: full
+    platforms: linux
+    description: The systems that it runs on.
+notes:
+  - Without root it answers as far as it can, with the blocker V(not_root). The boot loader's files may be
+    unreadable then.
+seealso:
+  - module: fleetops.kexec.kexec_load
+  - module: fleetops.kexec.kexec_reboot
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  fleetops.kexec.kexec_info:
+  register: host
+
+- name: Say which hosts need a reboot
+  ansible.builtin.debug:
+    msg: "{{ host.kexec.reboot_reasons }}"
+  when: host.kexec.reboot_needed
+"""
+
+RETURN = r"""
+kexec:
+  description: The host as it is.
+  returned: success
+  type: dict
+  contains:
+    running:
+      description: The running kernel.
+      type: dict
+      contains:
+        release:
+          description: As C(uname -r).
+          type: str
+          sample: 6.1.0-55-cloud-amd64
+        version:
+          description: As C(uname -v). It tells two builds of one release apart.
+          type: str
+          sample: '#1 SMP PREEMPT_DYNAMIC Debian 6.1.190-1 (2026-10-30)'
+        cmdline:
+          description: Its command line.
+          type: str
+          sample: BOOT_IMAGE=/boot/vmlinuz-6.1.0-55-cloud-amd64 root=LABEL=root ro
+        boot_id:
+          description: The UUID that the kernel drew at this boot.
+          type: str
+          sample: 0cdfa0ad-9b1d-4a5d-9e0d-3c1cd2b2f0b5
+        booted_by:
+          description: V(kexec), V(firmware), or V(unknown) where the architecture leaves no trace.
+          type: str
+          sample: firmware
+    boot_loader:
+      description: The boot loader whose configuration was read, or null.
+      type: str
+      sample: grub
+    default_entry:
+      description: What the boot loader starts unless told otherwise, as in RV(kexec.entries), or null.
+      type: dict
+    one_shot_entry:
+      description:
+        - The entry that the next start through the boot loader uses once, as written there (GRUB's C(next_entry)),
+          or null.
+      type: str
+    entries:
+      description: The boot loader's Linux entries in the order of its menu.
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: As the boot loader names it, after the ids of its submenus, joined by C(>).
+          type: str
+        title:
+          description: As its menu shows it, after the titles of its submenus, joined by C(>).
+          type: str
+        release:
+          description: The kernel release that the kernel file states, or its name, or null.
+          type: str
+        kernel:
+          description: The kernel file as the running system sees it.
+          type: str
+        initrds:
+          description: The initial RAM disks as the running system sees them.
+          type: list
+          elements: str
+        cmdline:
+          description: The command line as the boot loader passes it.
+          type: str
+        source:
+          description: Where the entry was read, V(grub).
+          type: str
+        problem:
+          description: Why the entry cannot be staged, or null.
+          type: str
+    target:
+      description:
+        - The kernel that the host is meant to run, by O(entry) or O(kernel), or null where a blocker says why.
+      type: dict
+      contains:
+        release:
+          description: What C(uname -r) will say, or null where neither the image nor its name tells.
+          type: str
+        kernel:
+          description: Its file.
+          type: str
+        initrds:
+          description: Its initial RAM disks.
+          type: list
+          elements: str
+        cmdline:
+          description: Its command line as the boot loader passes it.
+          type: str
+        entry:
+          description: The id of its entry, or null.
+          type: str
+        title:
+          description: The title of its entry, or null.
+          type: str
+    loaded:
+      description: What the kernel has loaded.
+      type: dict
+      contains:
+        image:
+          description: Whether an image is staged, by whomever. The next reboot of most systems starts it.
+          type: bool
+        crash:
+          description: Whether a crash kernel is loaded.
+          type: bool
+        ours:
+          description:
+            - The record of M(fleetops.kexec.kexec_load), or null where it has staged nothing in this boot.
+            - If another program has staged an image since, the kernel does not say so.
+          type: dict
+    capabilities:
+      description: What the running kernel and the tools offer. Null stands for "cannot be told".
+      type: dict
+      contains:
+        file_load:
+          description: Whether the kernel has the C(kexec_file_load) system call.
+          type: bool
+        legacy_load:
+          description: Whether the kernel has the older C(kexec_load) system call.
+          type: bool
+        tools:
+          description: The path of the C(kexec) program, or null.
+          type: str
+        signature_enforced:
+          description: Whether only signed kernels are accepted.
+          type: bool
+        lockdown:
+          description: V(none), V(integrity), V(confidentiality), or null.
+          type: str
+        secure_boot:
+          description: Whether UEFI Secure Boot is on, or null on a machine without UEFI.
+          type: bool
+        load_disabled:
+          description: Whether C(kernel.kexec_load_disabled) is 1, which lasts until the next boot.
+          type: bool
+    init:
+      description: V(systemd), or the name of process 1.
+      type: str
+      sample: systemd
+    virtualization:
+      description: The hypervisor or container as C(systemd-detect-virt) names it, V(none), or V(unknown).
+      type: str
+      sample: none
+    hardware:
+      description: The machine and its drivers.
+      type: dict
+      contains:
+        class:
+          description: A name that hosts share whose vendor, product, firmware version and drivers are the same.
+          type: str
+          sample: dell-inc-poweredge-r650-1f2e3d4c
+        vendor:
+          description: The system's vendor.
+          type: str
+        product:
+          description: The system's product name, or the device tree's model.
+          type: str
+        firmware_version:
+          description: The firmware's version.
+          type: str
+        drivers:
+          description: The drivers bound to storage, network and display devices.
+          type: list
+          elements: str
+    firmware_seconds:
+      description: Seconds that the firmware took, an estimate by systemd, or null.
+      type: float
+    loader_seconds:
+      description: Seconds that the boot loader took, an estimate by systemd, or null.
+      type: float
+    firmware_times_stale:
+      description: Whether these times are those of an earlier boot, because this one came by kexec.
+      type: bool
+    reboot_needed:
+      description: Whether the host must reboot to run what it is meant to, or null where that cannot be told.
+      type: bool
+    reboot_reasons:
+      description: Why it must.
+      type: list
+      elements: str
+    blockers:
+      description: What stands against a kexec of this host.
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: A short name.
+          type: str
+          sample: load_disabled
+        severity:
+          description: V(refuse) or V(warn).
+          type: str
+        message:
+          description: The reason, and what to do.
+          type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, machine_of, shown
+from ansible_collections.fleetops.kexec.plugins.module_utils._survey import survey
+from ansible_collections.fleetops.kexec.plugins.module_utils._target import Selection
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "entry": {"type": "str"},
+            "kernel": {"type": "path"},
+            "initrd": {"type": "list", "elements": "path"},
+        },
+        mutually_exclusive=[("entry", "kernel")],
+        required_by={"initrd": ("kernel",)},
+        supports_check_mode=True,
+    )
+    try:
+        kexec = survey(machine_of(module), Selection.of(module.params))
+    except KexecError as error:
+        module.fail_json(msg=shown(str(error)), **shown(error.facts))
+    module.exit_json(changed=False, kexec=shown(kexec))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+module: kexec_load
+short_description: Stage the kernel that the next kexec starts
+version_added: 1.0.0
+description:
+  - Loads a kernel, its initial RAM disk and a command line into the running kernel, ready to be started without the
+    firmware.
+  - Makes the C(kexec_file_load) system call itself, so the host needs no kexec-tools, unless its kernel lacks that
+    call.
+  - A loaded image makes every later reboot of most systems a kexec. Stage right before
+    M(fleetops.kexec.kexec_reboot),
+    and use O(state=unloaded) when the reboot is called off.
+  - The crash kernel of kdump has a place of its own, which is never touched.
+author:
+  - The fleetops.kexec authors (@fleetops)
+options:
+  state:
+    description:
+      - V(loaded) stages the kernel. The image that was staged before is replaced only when the new one is accepted.
+      - V(unloaded) removes whatever image is staged, whoever staged it.
+    type: str
+    choices: [loaded, unloaded]
+    default: loaded
+  entry:
+    description:
+      - The boot entry to stage.
+      - V(default) for what the boot loader starts by itself, V(running) for the running kernel with its present
+        command line,
+        or an entry's id, title or release. Of several with one release, the first in the menu is taken.
+      - The default is V(default), unless O(kernel) is given.
+    type: str
+  kernel:
+    description: A kernel file on the host to stage instead of an entry.
+    type: path
+  initrd:
+    description: The initial RAM disks that go with O(kernel), in the order in which the kernel is to read them.
+    type: list
+    elements: path
+  cmdline:
+    description:
+      - The whole command line, instead of O(append) and O(remove). The default is the entry's, and with O(kernel)
+        the running kernel's.
+      - Words that a boot loader or an earlier staging adds (such as C(BOOT_IMAGE=)) are left out of any command line.
+    type: str
+  append:
+    description: Words to put at the end of the command line, where they are not in it already.
+    type: list
+    elements: str
+  remove:
+    description:
+      - Words to take out of the command line.
+      - V(quiet) is that word, V(console=ttyS0) that value, V(console=) every value of that parameter.
+    type: list
+    elements: str
+  panic_seconds:
+    description:
+      - Seconds after which the staged kernel resets the machine when it panics, so that the firmware and the boot
+        loader take over.
+        An initramfs made by initramfs-tools also heeds this when it does not find the root file system.
+      - V(0) leaves the command line's own C(panic=) in force.
+    type: int
+    default: 30
+  syscall:
+    description:
+      - V(file) makes the C(kexec_file_load) call, V(tools) runs the C(kexec) program,
+        V(auto) runs the program only where the kernel lacks the call.
+    type: str
+    choices: [auto, file, tools]
+    default: auto
+attributes:
+  check_mode:
+    support: full
+    description: The files, the entry and the command line are examined as in a real run.
+  diff_mode:
+    support: full
+    description: Shows kernel, initial RAM disks and command line before and after.
+  platform:
+    support: full
+    platforms: linux
+    description: The systems that it runs on.
+notes:
+  - Needs root.
+  - The staged command line carries a one-time token, C(fleetops.boot=), by which M(fleetops.kexec.kexec_reboot)
+    proves that this
+    image has booted. Tokens of earlier stagings are left out.
+  - Idempotent by a record in C(/run/fleetops-kexec), valid for this boot and for the very files that were staged.
+    The kernel itself does not tell what is loaded.
+seealso:
+  - module: fleetops.kexec.kexec_info
+  - module: fleetops.kexec.kexec_reboot
+"""
+
+EXAMPLES = r"""
+- name: Stage what the boot loader would start
+  fleetops.kexec.kexec_load:
+
+- name: Stage a certain release, with a serial console
+  fleetops.kexec.kexec_load:
+    entry: 6.1.0-56-cloud-amd64
+    append: [console=ttyS0]
+
+- name: Stage a kernel that no boot loader knows
+  fleetops.kexec.kexec_load:
+    kernel: /opt/kernels/vmlinuz-6.12.0
+    initrd: [/opt/kernels/initrd-6.12.0.img]
+
+- name: Call it off
+  fleetops.kexec.kexec_load:
+    state: unloaded
+"""
+
+RETURN = r"""
+staged:
+  description: What is staged after this task, or null. In check mode, what would be.
+  returned: success
+  type: dict
+  contains:
+    entry:
+      description: The id of the boot entry, or null for files.
+      type: str
+    release:
+      description: What C(uname -r) will say, or null where neither the image nor its name tells.
+      type: str
+      sample: 6.1.0-56-cloud-amd64
+    kernel:
+      description: The kernel file.
+      type: str
+      sample: /boot/vmlinuz-6.1.0-56-cloud-amd64
+    initrds:
+      description: The initial RAM disks.
+      type: list
+      elements: str
+      sample: [/boot/initrd.img-6.1.0-56-cloud-amd64]
+    cmdline:
+      description: The command line, in check mode without the token.
+      type: str
+    token:
+      description: The one-time token on the command line. Null in check mode when something would be staged.
+      type: str
+    call:
+      description: How it was staged, V(file) or V(tools). Null in check mode when something would be staged.
+      type: str
+known_entries:
+  description: The ids of the entries that exist.
+  returned: when O(entry) names none
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, machine_of, shown
+from ansible_collections.fleetops.kexec.plugins.module_utils._staging import Request, plan_for
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["loaded", "unloaded"], "default": "loaded"},
+            "entry": {"type": "str"},
+            "kernel": {"type": "path"},
+            "initrd": {"type": "list", "elements": "path"},
+            "cmdline": {"type": "str"},
+            "append": {"type": "list", "elements": "str"},
+            "remove": {"type": "list", "elements": "str"},
+            "panic_seconds": {"type": "int", "default": 30},
+            "syscall": {"type": "str", "choices": ["auto", "file", "tools"], "default": "auto"},
+        },
+        mutually_exclusive=[("entry", "kernel"), ("cmdline", "append"), ("cmdline", "remove")],
+        required_by={"initrd": ("kernel",)},
+        supports_check_mode=True,
+    )
+    machine = machine_of(module)
+    try:
+        plan = plan_for(machine, Request.of(module.params))
+        staged = plan.preview() if module.check_mode else plan.apply(machine, module.params["syscall"])
+    except KexecError as error:
+        module.fail_json(msg=shown(str(error)), **shown(error.facts))
+    module.exit_json(changed=plan.changed, staged=shown(staged), diff=shown(plan.diff()))
+
+
+if __name__ == "__main__":
+    main()
