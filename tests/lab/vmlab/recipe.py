@@ -1,0 +1,110 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a base image is made of, as data, and the digests that name it."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+# Raise it when image.py puts the same ingredients together differently.
+BUILD_VERSION = 1
+
+GUEST = Path(__file__).resolve().parent.parent / "guest"
+
+
+class Kernels(NamedTuple):
+    """Which kernels: the newest ``number`` releases of a series, as the archive has them that day."""
+
+    series: str
+    flavour: str
+    number: int
+
+
+class Firmware(NamedTuple):
+    """UEFI code (read-only, shared) and the template of a machine's own variables."""
+
+    code: Path
+    variables: Path
+
+
+class Recipe(NamedTuple):
+    """One variant of the lab's machines.
+
+    Variants to come (systemd-boot, sysvinit, Secure Boot, a second kernel series) are further entries of
+    :data:`RECIPES`; image.py looks at ``boot_loader``, the guest's own files at ``init``.
+    """
+
+    name: str
+    release: str
+    kernels: Kernels
+    packages: tuple[str, ...]
+    boot_loader: str
+    boot_modules: tuple[str, ...]
+    init: str
+    firmware: Firmware
+
+
+_SYSTEM = (
+    "dbus",
+    "e2fsprogs",
+    "initramfs-tools",
+    "iproute2",
+    "kmod",
+    "libpam-systemd",
+    "openssh-server",
+    "procps",
+    "python3",
+    "udev",
+    "zstd",
+)
+
+# Everything that a grub.cfg of Debian's grub-mkconfig asks for: the modules are in GRUB's one file, because
+# the disk has none, and GRUB stops at its prompt where one is missing.
+_GRUB_MODULES = (
+    "all_video boot cat configfile disk echo efi_gop ext2 fat font gettext gfxmenu gfxterm gzio halt help keystatus "
+    "linux loadenv loopback ls lsefi lzopio minicmd normal part_gpt part_msdos probe reboot regexp search "
+    "search_fs_file search_fs_uuid search_label serial sleep terminal test true tpm video xzio zstd"
+)
+
+RECIPES = {
+    "grub": Recipe(
+        name="grub",
+        release="bookworm",
+        kernels=Kernels(series="6.1", flavour="cloud-amd64", number=2),
+        packages=(*_SYSTEM, "grub-common", "grub2-common", "systemd-sysv"),
+        boot_loader="grub",
+        boot_modules=tuple(_GRUB_MODULES.split()),
+        init="systemd",
+        firmware=Firmware(Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), Path("/usr/share/OVMF/OVMF_VARS_4M.fd")),
+    ),
+}
+
+
+def guest_files(folder: Path) -> list[tuple[str, bool, str]]:
+    """What is put into the guest: path, whether it can be executed, digest of its content."""
+    return [
+        (
+            str(path.relative_to(folder)),
+            bool(path.stat().st_mode & 0o100),
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]
+
+
+def recipe_digest(recipe: Recipe, guest: Path = GUEST) -> str:
+    """Names the recipe without its kernel releases: these are chosen only when an image is built.
+
+    So an image that is there stays usable when the archive has moved on, or cannot be asked.
+    """
+    ingredients = [BUILD_VERSION, recipe._replace(firmware=Firmware(Path(), Path())), guest_files(guest)]
+    return hashlib.sha256(json.dumps(ingredients, default=str).encode()).hexdigest()[:16]
+
+
+def image_digest(recipe: str, kernels: Sequence[str]) -> str:
+    """Names an image: the recipe's digest and the kernel releases that are in it."""
+    return hashlib.sha256(json.dumps([recipe, list(kernels)]).encode()).hexdigest()[:16]
