@@ -11,8 +11,7 @@ export PYTHON ?= /usr/bin/python3
 export REPORTS := $(CURDIR)/.cache/reports
 # Reports of single test runs are for tools/run.py.
 PYTEST = pytest -q --junit-xml=$(REPORTS)/$@.xml
-# Only what is in this checkout decides, not the user's own Ansible settings.
-export ANSIBLE_CONFIG := /dev/null
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 
 CHECKS := style lint types playbooks changelog python36 unit
 LAB := python tests/lab/lab.py
@@ -46,11 +45,12 @@ setup:  ## the Python packages into .venv (make test and make demo install the r
 style: setup  ## is the Python code formatted as ruff does it? (make format does it)
 	ruff format --check
 
-lint: setup  ## ruff's rules
+lint: setup  ## ruff's rules for Python, shellcheck for shell scripts
 	ruff check
+	shellcheck $$(grep -rlE '^#!/.*\bb?a?sh( |$$)' .ci tools tests/lab)
 
 types: setup  ## mypy, strict
-	tools/types
+	@tools/types
 
 playbooks: setup  ## ansible-lint, profile production
 	ansible-lint --strict --nocolor -q
@@ -59,20 +59,21 @@ changelog: setup  ## antsibull-changelog lint
 	antsibull-changelog lint
 
 python36: setup  ## does the target-side code stay within Python 3.6?
-	tools/python36
+	@tools/python36
 
 unit: setup  ## unit tests
 	$(PYTEST) tests/unit
 
 .PHONY: targets sanity integration package lab
 targets: setup  ## unit tests of target-side code under every other Python here
-	tools/targets
+	@tools/targets
 
 sanity: setup  ## ansible-test sanity
-	tools/ansible-test sanity --venv --color no
+	@tools/ansible-test sanity --venv --color no
 
 integration: setup  ## ansible-test integration
-	tools/ansible-test integration --venv --color no
+	@if [ -d tests/integration/targets ]; then tools/ansible-test integration --venv --color no; \
+	else echo 'SKIPPED: there is no tests/integration/targets'; fi
 
 package: setup  ## builds the archive, installs it, looks at it
 	$(PYTEST) tests/packaging
