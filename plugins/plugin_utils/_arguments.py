@@ -1,0 +1,20 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The arguments of an action plugin, checked as those of a module are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+
+def validated(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with their types and defaults; raises AnsibleActionFail, in check mode too."""
+    result = ArgumentSpecValidator(spec).validate(dict(arguments))
+    if result.error_messages:
+        raise AnsibleActionFail("; ".join(result.error_messages))
+    return dict(result.validated_parameters)

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host says of its present boot, asked by one command that needs nothing but a shell and grep."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+_RELEASE = "/proc/sys/kernel/osrelease"
+_CMDLINE = "/proc/cmdline"
+_LOADER_TYPE = "/proc/sys/kernel/bootloader_type"
+_LOADED = "/sys/kernel/kexec_loaded"
+_RECORD = "/run/fleetops-kexec/staged.json"
+_FIRST_PROCESS = "/proc/1/comm"
+_CONTAINER = "/run/systemd/container"
+
+# grep puts the file's name before each line, which tells the answer from what a login shell may print beside it.
+QUESTION = "LC_ALL=C grep -sH '' " + " ".join(
+    (_BOOT_ID, _RELEASE, _CMDLINE, _LOADER_TYPE, _LOADED, _RECORD, _FIRST_PROCESS, _CONTAINER)
+)
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TOKEN = re.compile(r'(?:^|\s)fleetops\.boot=([^\s"]+)')
+
+# bootloader_type on x86 after a kexec; see module_utils/_running.py, which reads the same on the target's side.
+_X86_KEXEC = "208"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The record that kexec_load has left for the image in the kernel's slot."""
+
+    token: str
+    release: str | None
+
+
+@dataclass(frozen=True)
+class Boot:
+    """A boot of a host."""
+
+    boot_id: str
+    release: str
+    token: str | None
+    """The token on the running kernel's command line."""
+    by_kexec: bool | None
+    """Whether a kexec started this kernel; None where the architecture does not tell."""
+    image_loaded: bool
+    staged: Staged | None
+    init: str
+    container: str | None
+
+
+def parse_boot(output: str) -> Boot | None:
+    """What :data:`QUESTION` printed; None where it is no whole answer, such as one cut short by the shutdown."""
+    values: dict[str, list[str]] = {}
+    for line in output.splitlines():
+        name, colon, value = line.partition(":")
+        if colon and name.startswith("/"):
+            values.setdefault(name, []).append(value)
+    boot_id = _only(values, _BOOT_ID)
+    release = _only(values, _RELEASE)
+    cmdline = _only(values, _CMDLINE)
+    if boot_id is None or _UUID.fullmatch(boot_id) is None or not release or cmdline is None:
+        return None
+    token = _TOKEN.search(cmdline)
+    loader_type = _only(values, _LOADER_TYPE)
+    return Boot(
+        boot_id=boot_id,
+        release=release,
+        token=token.group(1) if token else None,
+        by_kexec=loader_type == _X86_KEXEC if loader_type is not None else None,
+        image_loaded=_only(values, _LOADED) == "1",
+        staged=_staged("\n".join(values.get(_RECORD, [])), boot_id),
+        init=_only(values, _FIRST_PROCESS) or "unknown",
+        container=_only(values, _CONTAINER),
+    )
+
+
+def _only(values: dict[str, list[str]], name: str) -> str | None:
+    lines = values.get(name, [])
+    return lines[0] if len(lines) == 1 else None
+
+
+def _staged(record: str, boot_id: str) -> Staged | None:
+    """The record, where it is one and of this boot."""
+    try:
+        values = json.loads(record)
+        if values["boot_id"] != boot_id:
+            return None
+        return Staged(token=values["token"], release=values["release"])
+    except (ValueError, KeyError, TypeError):
+        return None

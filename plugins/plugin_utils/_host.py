@@ -1,0 +1,177 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The seam to a host: run a command there, is it answering, begin anew with the connection."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ansible.errors import AnsibleError
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._watch import Knocker
+
+
+class HostError(Exception):
+    """The host did something else than what was asked, as a sentence for an operator."""
+
+
+class HostUnreachable(HostError):
+    """Nothing could be asked, or no answer came."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command left behind."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+
+class Pending(Protocol):
+    """A command that was started and may never end, because the host goes down under it."""
+
+    def wait(self, seconds: float) -> Answer | None:
+        """Its answer, or None while there is none. Raises HostUnreachable where the connection has broken."""
+
+
+class Host(Protocol):
+    """A host, as far as a reboot has to do with it."""
+
+    def start(self, command: str) -> Pending:
+        """Start a shell command."""
+
+    def prepare_watch(self) -> None:
+        """Find out, while it is up, how it is best watched."""
+
+    def answers(self, seconds: float) -> bool:
+        """Whether its SSH server answers within *seconds*; returns as soon as that is known."""
+
+    def reset(self) -> None:
+        """Forget the present connection, which a reboot leaves half open."""
+
+    def unload_image(self) -> None:
+        """Remove the staged image; raises HostError."""
+
+
+class _Call(threading.Thread):
+    """A blocking call in a thread of its own, so that a connection that hangs cannot hang the task.
+
+    The thread is left to itself when nobody waits any more; a daemon thread does not hold up the end of the process.
+    """
+
+    def __init__(self, call: Callable[[], Answer]) -> None:
+        super().__init__(daemon=True)
+        self._call = call
+        self._answer: Answer | None = None
+        self._error: Exception | None = None
+        self.start()
+
+    def run(self) -> None:
+        """The thread's work."""
+        try:
+            self._answer = self._call()
+        except Exception as error:
+            self._error = error
+
+    def wait(self, seconds: float) -> Answer | None:
+        """See Pending."""
+        self.join(max(seconds, 0.0))
+        if isinstance(self._error, AnsibleError):
+            raise HostUnreachable("the host is unreachable: %s" % str(self._error).strip())
+        if self._error is not None:
+            raise self._error
+        return self._answer
+
+
+class AnsibleHost:
+    """A host over the connection of an Ansible action.
+
+    :param action: the action plugin, whose connection and become settings are used.
+    """
+
+    def __init__(self, action: Any, task_vars: dict[str, Any]) -> None:
+        self._action = action
+        self._task_vars = task_vars
+        self._knocker: Knocker | None = None
+
+    def start(self, command: str) -> Pending:
+        """See Host."""
+        return _Call(lambda: self._execute(command))
+
+    def _execute(self, command: str) -> Answer:
+        result = self._action._low_level_execute_command(command)
+        return Answer(result["rc"], result["stdout"], result["stderr"])
+
+    def is_control_node(self) -> bool:
+        """Whether the connection leads nowhere else."""
+        return str(self._action._connection.transport).endswith("local")
+
+    def answer_timeout(self, connect_timeout: int | None) -> float:
+        """Seconds that a command may take: to connect, and then for a busy machine to log in and run it."""
+        return float(connect_timeout or self._option("timeout") or 10) + 20.0
+
+    @contextlib.contextmanager
+    def connecting_within(self, connect_timeout: int | None) -> Iterator[None]:
+        """Use that timeout for new connections, and put back what was there; None leaves it."""
+        before = self._option("timeout")
+        if connect_timeout is None or before is None:
+            yield
+            return
+        self._action._connection.set_option("timeout", connect_timeout)
+        try:
+            yield
+        finally:
+            self._action._connection.set_option("timeout", before)
+
+    def _option(self, name: str) -> Any:
+        """An option of the connection plugin; None where it has none of that name."""
+        try:
+            return self._action._connection.get_option(name)
+        except (KeyError, AnsibleError):
+            return None
+
+    def prepare_watch(self) -> None:
+        """See Host. The address itself is asked from now on, if it answers now.
+
+        It does not where the host is behind a jump host or is named by an alias of ssh_config: the connection
+        itself is then used to ask.
+        """
+        address, port = self._option("host"), self._option("port")
+        if not isinstance(address, str):
+            return
+        try:
+            knocker = Knocker(address, int(port or 22))
+        except OSError:
+            return
+        if knocker.answers(3.0):
+            self._knocker = knocker
+
+    def answers(self, seconds: float) -> bool:
+        """See Host."""
+        if self._knocker is not None:
+            return self._knocker.answers(seconds)
+        self.reset()
+        try:
+            answer = self.start("true").wait(seconds)
+        except HostUnreachable:
+            return False
+        return answer is not None
+
+    def reset(self) -> None:
+        """See Host."""
+        # Not every connection plugin can, and one that cannot has nothing to forget.
+        with contextlib.suppress(AnsibleError, AttributeError):
+            self._action._connection.reset()
+
+    def unload_image(self) -> None:
+        """See Host."""
+        result = self._action._execute_module(
+            module_name="fleetops.kexec.kexec_load", module_args={"state": "unloaded"}, task_vars=self._task_vars
+        )
+        if result.get("failed") or result.get("unreachable"):
+            raise HostError("cannot unload the staged image: %s" % result.get("msg", "no reason given"))

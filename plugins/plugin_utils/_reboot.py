@@ -1,0 +1,313 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reboot of one host: asked for, seen to happen, and proven, under one deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._boot import QUESTION, Boot, Staged, parse_boot
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._clock import Clock
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import Host, HostError, HostUnreachable, Pending
+
+# Seconds between two looks at a host that should go down, and at one that should come up. The first is what an
+# OpenSSH server of 9.8 or later bears for long without penalties, see _watch.py.
+_LOOK_DOWN = 1.0
+_LOOK_UP = 0.5
+
+# A host that goes down and up between two looks has a new boot id all the same: it is asked this often for it.
+_ASK_WHILE_UP = 5.0
+
+_FIRE = {
+    # With no image loaded, systemd would do a plain reboot, or load an image of its own choice.
+    "kexec": (
+        'if [ "$(cat /sys/kernel/kexec_loaded)" != 1 ]; then echo "no image is loaded any more" >&2; exit 1; fi; '
+        "systemctl kexec"
+    ),
+    # From version 255 on, systemctl would kexec if somebody has loaded an image in between.
+    "firmware": (
+        'if [ "$(cat /sys/kernel/kexec_loaded 2>/dev/null)" = 1 ]; '
+        'then echo "somebody has loaded an image again" >&2; exit 1; fi; '
+        "SYSTEMCTL_SKIP_AUTO_KEXEC=1 systemctl reboot"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for."""
+
+    method: str
+    """kexec or firmware."""
+    timeout: float
+    """Seconds for the whole: going down, coming up, proof."""
+    answer_timeout: float
+    """Seconds that a single command may take."""
+    expect_release: str | None
+    """What ``uname -r`` must say afterwards; None for what was staged."""
+
+
+@dataclass
+class Outcome:
+    """What was asked for and what was seen, complete from the start; the past tense is for what was observed."""
+
+    changed: bool = False
+    failed: bool = False
+    msg: str = ""
+    phase: str = "check"
+    """check, request, down, return or proof: where it is, or where it failed."""
+    rebooted: bool = False
+    method: str | None = None
+    """kexec or firmware, as observed."""
+    fell_back: bool = False
+    boot_id: dict[str, str | None] = field(default_factory=lambda: {"before": None, "after": None})
+    release: dict[str, str | None] = field(default_factory=lambda: {"before": None, "after": None})
+    timeline: dict[str, float | None] = field(
+        default_factory=lambda: {"requested": None, "down": None, "answering": None, "ready": None}
+    )
+    down_seconds: float | None = None
+    elapsed: float = 0.0
+
+    def as_result(self) -> dict[str, Any]:
+        """For Ansible."""
+        return dict(vars(self))
+
+
+class RebootFailed(Exception):
+    """Why the reboot is no success; the outcome has the phase."""
+
+
+class Reboot:
+    """One reboot of one host.
+
+    :param say: told, in a short line, what is being waited for.
+    """
+
+    def __init__(self, host: Host, clock: Clock, request: Request, say: Callable[[str], None]) -> None:
+        self._host = host
+        self._clock = clock
+        self._request = request
+        self._say = say
+        self._start = clock.now()
+        self._deadline = self._start + request.timeout
+        self.outcome = Outcome()
+
+    def run(self, check_mode: bool = False) -> Outcome:
+        """Do it. Failures are in the outcome; nothing is raised for what a host does."""
+        try:
+            before = self._look()
+            self._may(before, check_mode)
+            if check_mode:
+                self.outcome.changed = True
+                self.outcome.msg = "would reboot by %s" % self._request.method
+            else:
+                self._reboot(before)
+        except (RebootFailed, HostError) as error:
+            self.outcome.failed = True
+            self.outcome.msg = str(error)
+        self.outcome.elapsed = self._seconds()
+        return self.outcome
+
+    def _seconds(self) -> float:
+        return round(self._clock.now() - self._start, 2)
+
+    def _mark(self, moment: str) -> None:
+        self.outcome.timeline[moment] = self._seconds()
+
+    # Before
+
+    def _look(self) -> Boot:
+        """What the host is before anything is done to it."""
+        answer = self._host.start(QUESTION).wait(min(self._request.answer_timeout, self._request.timeout))
+        if answer is None:
+            raise HostUnreachable(
+                "the host did not answer within %g s; it was left alone" % self._request.answer_timeout
+            )
+        boot = parse_boot(answer.stdout)
+        if boot is None:
+            raise RebootFailed(
+                "the host did not say which boot this is; it was left alone (%s)"
+                % (answer.stderr.strip() or answer.stdout.strip()[:200] or "it said nothing")
+            )
+        self.outcome.boot_id["before"] = boot.boot_id
+        self.outcome.release["before"] = boot.release
+        return boot
+
+    def _may(self, before: Boot, check_mode: bool) -> None:
+        """Raises RebootFailed where the request must not be made."""
+        if before.container is not None:
+            raise RebootFailed("this is a container (%s); reboot its host instead" % before.container)
+        if before.init != "systemd":
+            raise RebootFailed(
+                "the init system %r is not known to this version, which reboots through systemd only" % before.init
+            )
+        # In check mode the staging before this was one as well.
+        if self._request.method == "kexec" and not check_mode and before.staged is None:
+            raise RebootFailed(
+                "an image is loaded, but kexec_load has no record of it, so nothing could prove that it is the right "
+                "one; run kexec_load first"
+                if before.image_loaded
+                else "no image is staged; run kexec_load first"
+            )
+
+    # The reboot
+
+    def _reboot(self, before: Boot) -> None:
+        if self._request.method == "firmware" and before.image_loaded:
+            self._host.unload_image()
+        self._host.prepare_watch()
+        self.outcome.phase = "request"
+        fired = self._host.start(_FIRE[self._request.method])
+        self._mark("requested")
+        # From here on the host may go down whatever else happens.
+        self.outcome.changed = True
+        after = self._watch(fired, before)
+        self._prove(before, after)
+
+    def _watch(self, fired: Pending, before: Boot) -> Boot:
+        """Until the host answers with another boot id; raises RebootFailed at the deadline, or when it refuses."""
+        self._say("waiting for the host to go down")
+        accepted = False
+        asked = self._clock.now()
+        unready = ""
+        while self._clock.now() < self._deadline:
+            if not accepted:
+                accepted = self._is_accepted(fired)
+            looked = self._clock.now()
+            is_down = self._is_down()
+            if not self._host.answers(min(_LOOK_UP if is_down else _LOOK_DOWN, self._deadline - looked)):
+                self._note_down()
+                self._wait_until(looked + _LOOK_UP)
+                continue
+            if is_down or self._clock.now() - asked >= _ASK_WHILE_UP:
+                asked = self._clock.now()
+                boot, unready = self._ask()
+                if boot is not None and boot.boot_id != before.boot_id:
+                    self._mark("ready")
+                    return boot
+                if boot is not None:
+                    self._note_still_up()
+            self._wait_until(looked + (_LOOK_UP if is_down else _LOOK_DOWN))
+        raise RebootFailed(self._why_late(unready))
+
+    def _is_accepted(self, fired: Pending) -> bool:
+        """Whether the command has come to its end, or has lost its connection; raises RebootFailed if it refused."""
+        try:
+            answer = fired.wait(0.0 if self._is_down() else 0.2)
+        except HostUnreachable:
+            return True  # it went down under its own command
+        if answer is None:
+            return False
+        if answer.rc != 0 and not self._is_down():
+            self.outcome.changed = False
+            raise RebootFailed(
+                "the host refused to reboot (return code %d): %s"
+                % (answer.rc, answer.stderr.strip() or answer.stdout.strip() or "it did not say why")
+            )
+        return True
+
+    def _is_down(self) -> bool:
+        return self.outcome.timeline["down"] is not None
+
+    def _note_down(self) -> None:
+        self.outcome.timeline["answering"] = None
+        if not self._is_down():
+            self._mark("down")
+            self.outcome.phase = "return"
+            self._say("down after %.1f s; waiting for it to come back" % self._seconds())
+
+    def _note_still_up(self) -> None:
+        """The boot is still the old one: a shutdown that takes its time, or a server too busy to answer at once."""
+        self.outcome.timeline["down"] = self.outcome.timeline["answering"] = None
+        self.outcome.phase = "down"
+        self._say("still the old boot after %.1f s" % self._seconds())
+
+    def _ask(self) -> tuple[Boot | None, str]:
+        """Which boot this is, or why that cannot be said yet."""
+        if self._is_down() and self.outcome.timeline["answering"] is None:
+            self._mark("answering")
+            self._say("answering after %.1f s" % self._seconds())
+        if self._is_down():
+            self._host.reset()
+        remaining = self._deadline - self._clock.now()
+        try:
+            answer = self._host.start(QUESTION).wait(min(self._request.answer_timeout, remaining))
+        except HostUnreachable as error:
+            self._host.reset()
+            return None, str(error)
+        if answer is None:
+            self._host.reset()
+            return None, "a command did not end within %g s" % self._request.answer_timeout
+        boot = parse_boot(answer.stdout)
+        return boot, "" if boot is not None else "a command ended with %d: %s" % (answer.rc, answer.stderr.strip())
+
+    def _wait_until(self, moment: float) -> None:
+        remaining = min(moment, self._deadline) - self._clock.now()
+        if remaining > 0:
+            self._clock.sleep(remaining)
+
+    def _why_late(self, unready: str) -> str:
+        limit = "%g s" % self._request.timeout
+        timeline = self.outcome.timeline
+        if timeline["down"] is None:
+            self.outcome.phase = "down"
+            return "the host did not go down within %s; it still runs its old boot" % limit
+        self.outcome.phase = "return"
+        if timeline["answering"] is None:
+            return "the host went down after %g s and did not come back within %s" % (timeline["down"], limit)
+        return "the host answers again since %g s, but no command worked within %s: %s" % (
+            timeline["answering"],
+            limit,
+            unready or "no reason was given",
+        )
+
+    # After
+
+    def _prove(self, before: Boot, after: Boot) -> None:
+        """Compare what came back with what was asked for. Raises RebootFailed."""
+        outcome = self.outcome
+        outcome.phase = "proof"
+        outcome.rebooted = True
+        outcome.boot_id["after"] = after.boot_id
+        outcome.release["after"] = after.release
+        down, ready = outcome.timeline["down"], outcome.timeline["ready"]
+        if down is not None and ready is not None:
+            outcome.down_seconds = round(ready - down, 2)
+        outcome.method = _method(before.staged, after)
+        if self._request.method == "kexec":
+            outcome.fell_back = outcome.method == "firmware"
+            self._prove_kexec(before.staged, after)
+        elif outcome.method == "kexec":
+            raise RebootFailed("a reboot through the firmware was asked for, and the host came back by a kexec")
+        self._prove_release(before.staged, after)
+        outcome.msg = "rebooted by %s into %s" % (outcome.method or "an unknown way", after.release)
+
+    def _prove_kexec(self, staged: Staged | None, after: Boot) -> None:
+        if staged is not None and after.token == staged.token:
+            return
+        if self.outcome.fell_back:
+            raise RebootFailed(
+                "the kexec did not happen: the host came back through its firmware, with %s" % after.release
+            )
+        raise RebootFailed(
+            "the host came back with %s, but not from the staged image: its token is not on the command line"
+            % after.release
+        )
+
+    def _prove_release(self, staged: Staged | None, after: Boot) -> None:
+        expected = self._request.expect_release
+        if expected is None and self._request.method == "kexec" and staged is not None:
+            expected = staged.release
+        if expected is not None and after.release != expected:
+            raise RebootFailed("the host came back with kernel %s, and %s was expected" % (after.release, expected))
+
+
+def _method(staged: Staged | None, after: Boot) -> str | None:
+    if staged is not None and after.token == staged.token:
+        return "kexec"
+    if after.by_kexec is None:
+        return None
+    return "kexec" if after.by_kexec else "firmware"
