@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 CHECKOUT = Path(__file__).parents[2]
+PLAYBOOKS = sorted({"fast_reboot", *(path.stem for path in CHECKOUT.glob("playbooks/*.yml"))})
 
 # Exactly these, and nothing that a tool left lying about, belong beside the collection's own folders.
 TOP_LEVEL_FILES = {
@@ -123,12 +124,26 @@ def test_its_version_has_a_changelog_entry() -> None:
     assert version in releases
 
 
-@pytest.mark.parametrize("playbook", sorted({"fast_reboot", *(path.stem for path in CHECKOUT.glob("playbooks/*.yml"))}))
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_an_installed_playbook_is_found_by_its_name(playbook: str, installed: Path, home: Path, tmp_path: Path) -> None:
     """From an empty folder, so that nothing of the checkout can help."""
     environment = {**os.environ, "HOME": str(home), "ANSIBLE_COLLECTIONS_PATH": str(installed)}
     command = ["ansible-playbook", "--syntax-check", "--inventory", "host,", f"fleetops.kexec.{playbook}"]
     assert f"playbook: fleetops.kexec.{playbook}" in run(*command, environment=environment, folder=tmp_path)
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_a_playbook_of_the_checkout_finds_the_collection_beside_it(playbook: str, home: Path, tmp_path: Path) -> None:
+    """By the link below playbooks/, with nothing set up or installed."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    command = [
+        "ansible-playbook",
+        "--syntax-check",
+        "--inventory",
+        "host,",
+        str(CHECKOUT / f"playbooks/{playbook}.yml"),
+    ]
+    run(*command, environment={**environment, "HOME": str(home)}, folder=tmp_path)
 
 
 def test_installed_plugins_document_themselves(installed: Path, home: Path, tmp_path: Path) -> None:
