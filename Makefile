@@ -14,13 +14,11 @@ PYTEST = pytest -q --junit-xml=$(REPORTS)/$@.xml
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 
 CHECKS := style lint types playbooks changelog python36 unit
-LAB := python tests/lab/lab.py
 
 .PHONY: help
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-##
 .PHONY: check test
 check: setup  ## linters, types, documentation and unit tests: the quick round
 	@python tools/run.py check $(CHECKS)
@@ -53,7 +51,7 @@ types: setup  ## mypy, strict
 	@tools/types
 
 playbooks: setup  ## ansible-lint, profile production
-	ansible-lint --strict --nocolor -q
+	ANSIBLE_COLLECTIONS_PATH=playbooks/collections ansible-lint --strict --nocolor -q
 
 changelog: setup  ## antsibull-changelog lint
 	antsibull-changelog lint
