@@ -201,7 +201,8 @@ class Reboot:
             return True  # it went down under its own command
         if answer is None:
             return False
-        if answer.rc != 0 and not self._is_down():
+        # Above 128 it was ended by a signal, and 255 is ssh's own: the shutdown was quicker than the answer.
+        if 0 < answer.rc <= 128 and not self._is_down():
             self.outcome.changed = False
             raise RebootFailed(
                 "the host refused to reboot (return code %d): %s"

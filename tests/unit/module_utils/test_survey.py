@@ -1,0 +1,254 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+import gzip
+
+import pytest
+from ansible_collections.fleetops.kexec.plugins.module_utils._machine import shown
+from ansible_collections.fleetops.kexec.plugins.module_utils._survey import survey
+from ansible_collections.fleetops.kexec.plugins.module_utils._target import Selection
+
+OLD, NEW = "6.1.0-55-cloud-amd64", "6.1.0-56-cloud-amd64"
+DEFAULT = Selection(None, None, ())
+BUILD = "#1 SMP PREEMPT_DYNAMIC Debian 6.1.190-1 (2026-10-30)"
+
+
+def look(host, selection=DEFAULT, euid=0):
+    return shown(survey(host.machine(euid=euid), selection))
+
+
+def blocker_ids(result):
+    return [(blocker["id"], blocker["severity"]) for blocker in result["blockers"]]
+
+
+def test_a_host_with_a_newer_default_needs_a_reboot(host):
+    result = look(host)
+    assert result["reboot_needed"] is True
+    assert result["reboot_reasons"] == ["kernel %s is to run, and %s is running" % (NEW, OLD)]
+    assert result["running"]["booted_by"] == "firmware"
+    assert result["default_entry"]["release"] == NEW
+    assert [entry["release"] for entry in result["entries"]] == [NEW, OLD]
+    assert result["target"]["kernel"] == "/boot/vmlinuz-" + NEW
+    assert result["loaded"] == {"image": False, "crash": False, "ours": None}
+    assert result["blockers"] == []
+
+
+def test_a_host_that_runs_its_default_needs_nothing(host):
+    host.write("proc/sys/kernel/osrelease", NEW + "\n")
+    result = look(host)
+    assert result["reboot_needed"] is False
+    assert result["reboot_reasons"] == []
+
+
+@pytest.mark.parametrize(
+    ("selection", "needed"),
+    [
+        (Selection(OLD, None, ()), False),
+        (Selection("running", None, ()), False),
+        (Selection(NEW, None, ()), True),
+        (Selection(None, "/boot/vmlinuz-" + NEW, ()), True),
+        (Selection(None, "/boot/vmlinuz-" + OLD, ()), False),
+    ],
+)
+def test_the_need_is_judged_by_the_kernel_that_is_to_run(host, selection, needed):
+    assert look(host, selection)["reboot_needed"] is needed
+
+
+def test_another_build_of_the_same_release_needs_a_reboot(host, make):
+    host.write("boot/vmlinuz-" + OLD, make.bzimage(OLD, build="#1 SMP PREEMPT_DYNAMIC Debian 6.1.191-1 (2026-11-11)"))
+    result = look(host, Selection(OLD, None, ()))
+    assert result["reboot_needed"] is True
+    assert result["reboot_reasons"] == [
+        "another build of kernel %s is to run: #1 SMP PREEMPT_DYNAMIC Debian 6.1.191-1 (2026-11-11) instead of %s"
+        % (OLD, BUILD)
+    ]
+
+
+def test_the_distribution_asks_for_a_reboot(host):
+    host.write("run/reboot-required", "*** System restart required ***\n")
+    host.write("run/reboot-required.pkgs", "libc6\ndbus\nlibc6\n")
+    result = look(host, Selection("running", None, ()))
+    assert result["reboot_reasons"] == ["the distribution asks for a reboot: dbus libc6"]
+
+
+@pytest.mark.parametrize(
+    ("loader_type", "cmdline", "device_tree", "booted_by"),
+    [
+        ("114", "ro", False, "firmware"),
+        ("33", "ro", False, "firmware"),
+        ("208", "ro", False, "kexec"),
+        ("114", "ro fleetops.boot=T", False, "firmware"),
+        (None, "ro", True, "kexec"),
+        (None, "ro fleetops.boot=T", False, "kexec"),
+        (None, "ro", False, "unknown"),
+    ],
+)
+def test_how_the_kernel_was_started(host, loader_type, cmdline, device_tree, booted_by):
+    if loader_type is None:
+        (host.root / "proc/sys/kernel/bootloader_type").unlink()
+    else:
+        host.write("proc/sys/kernel/bootloader_type", loader_type + "\n")
+    if device_tree:
+        host.write("proc/device-tree/chosen/linux,booted-from-kexec", "")
+    host.write("proc/cmdline", cmdline + "\n")
+    assert look(host)["running"]["booted_by"] == booted_by
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "blocker"),
+    [
+        ("proc/sys/kernel/kexec_load_disabled", "1\n", ("load_disabled", "refuse")),
+        ("run/systemd/container", "podman\n", ("container", "refuse")),
+        (".dockerenv", "", ("container", "refuse")),
+        ("boot/grub/grub.cfg", "if [ x ; then\n", ("boot_loader", "refuse")),
+        ("boot/grub/grub.cfg", "set default=5\nmenuentry 'memtest' { linux16 /memtest }\n", ("target", "refuse")),
+    ],
+)
+def test_what_stands_against_a_kexec_is_a_blocker(host, path, content, blocker):
+    host.write(path, content)
+    assert blocker in blocker_ids(look(host))
+
+
+def test_a_kernel_without_kexec_is_a_blocker(host):
+    (host.root / "sys/kernel/kexec_loaded").unlink()
+    result = look(host)
+    assert blocker_ids(result) == [("no_kexec", "refuse")]
+    assert (result["capabilities"]["file_load"], result["capabilities"]["legacy_load"]) == (False, False)
+
+
+def test_without_a_known_boot_loader_there_is_an_honest_blocker_and_no_guess(host):
+    (host.root / "boot/grub/grub.cfg").unlink()
+    result = look(host)
+    assert blocker_ids(result) == [("boot_loader", "refuse")]
+    assert (result["boot_loader"], result["default_entry"], result["entries"]) == (None, None, [])
+    assert (result["target"], result["reboot_needed"]) == (None, None)
+
+
+def test_given_files_do_not_need_a_known_boot_loader(host):
+    (host.root / "boot/grub/grub.cfg").unlink()
+    result = look(host, Selection(None, "/boot/vmlinuz-" + NEW, ()))
+    assert blocker_ids(result) == [("boot_loader", "warn")]
+    assert result["reboot_needed"] is True
+
+
+def test_another_init_system_is_a_blocker(host):
+    (host.root / "run/systemd/system").rmdir()
+    host.write("proc/1/comm", "init\n")
+    result = look(host)
+    assert result["init"] == "init"
+    assert blocker_ids(result) == [("init", "refuse")]
+
+
+def test_without_root_it_answers_as_far_as_it_can(host):
+    result = look(host, euid=1000)
+    assert blocker_ids(result) == [("not_root", "refuse")]
+    assert result["reboot_needed"] is True
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, {"secure_boot": None, "lockdown": None, "signature_enforced": False, "file_load": True}),
+        (
+            {
+                "sys/firmware/efi/efivars/SecureBoot-8be4": b"\6\0\0\0\1",
+                "sys/firmware/efi/efivars/SetupMode-8be4": b"\6\0\0\0\0",
+            },
+            {"secure_boot": True},
+        ),
+        (
+            {
+                "sys/firmware/efi/efivars/SecureBoot-8be4": b"\6\0\0\0\1",
+                "sys/firmware/efi/efivars/SetupMode-8be4": b"\6\0\0\0\1",
+            },
+            {"secure_boot": False},
+        ),
+        ({"sys/firmware/efi/efivars/Boot0000-8be4": b"\6\0\0\0\1"}, {"secure_boot": False}),
+        (
+            {"sys/kernel/security/lockdown": b"none [integrity] confidentiality\n"},
+            {"lockdown": "integrity", "signature_enforced": True},
+        ),
+        ({"sys/kernel/security/lockdown": b"[none] integrity\n"}, {"lockdown": "none", "signature_enforced": False}),
+        (
+            {"boot/config-" + OLD: b"# CONFIG_KEXEC is not set\nCONFIG_KEXEC_FILE=y\nCONFIG_KEXEC_SIG_FORCE=y\n"},
+            {"file_load": True, "legacy_load": False, "signature_enforced": True},
+        ),
+        (
+            {"boot/config-" + OLD: None, "proc/config.gz": gzip.compress(b"CONFIG_KEXEC=y\n")},
+            {"file_load": False, "legacy_load": True},
+        ),
+        ({"boot/config-" + OLD: None}, {"file_load": None, "legacy_load": None, "signature_enforced": None}),
+        ({"boot/config-" + OLD: None, "proc/config.gz": b"damaged"}, {"file_load": None}),
+    ],
+)
+def test_capabilities(host, files, expected):
+    for path, content in files.items():
+        if content is None:
+            (host.root / path).unlink()
+        else:
+            host.write(path, content)
+    capabilities = look(host)["capabilities"]
+    assert {name: capabilities[name] for name in expected} == expected
+
+
+def _pci(host, address, pci_class, driver):
+    host.write("sys/bus/pci/devices/%s/class" % address, pci_class + "\n")
+    (host.root / ("sys/bus/pci/devices/%s/driver" % address)).symlink_to("../../../bus/pci/drivers/" + driver)
+
+
+def test_hosts_of_one_make_share_a_hardware_class(host):
+    host.write("sys/class/dmi/id/sys_vendor", "Dell Inc.\n")
+    host.write("sys/class/dmi/id/product_name", "PowerEdge R650\n")
+    host.write("sys/class/dmi/id/bios_version", "1.2.4\n")
+    _pci(host, "0000:00:01.0", "0x010802", "nvme")
+    _pci(host, "0000:00:02.0", "0x020000", "mlx5_core")
+    _pci(host, "0000:00:03.0", "0x060000", "pcieport")
+    first = look(host)["hardware"]
+    assert first["drivers"] == ["mlx5_core", "nvme"]
+    assert first["class"].startswith("dell-inc-poweredge-r650-")
+    _pci(host, "0000:00:04.0", "0x010802", "nvme")
+    assert look(host)["hardware"] == first
+    host.write("sys/class/dmi/id/bios_version", "1.2.5\n")
+    assert look(host)["hardware"]["class"] != first["class"]
+
+
+@pytest.mark.parametrize(
+    ("firmware", "loader", "seconds"),
+    [
+        (98_500_000, 1_500_000, (97.0, 1.5)),
+        (0, 1_500_000, (None, 1.5)),
+        (0, 0, (None, None)),
+        (98_500_000, 0, (None, None)),
+        (9_998_500_000, 1_500_000, (None, 1.5)),
+        (1_000_000, 1_500_000, (None, 1.5)),
+    ],
+)
+def test_firmware_and_loader_seconds(host, firmware, loader, seconds):
+    answer = "FirmwareTimestampMonotonic=%d\nLoaderTimestampMonotonic=%d\n" % (firmware, loader)
+    host.program("/usr/bin/systemctl", lambda argv: (0, answer, ""))
+    result = look(host)
+    assert (result["firmware_seconds"], result["loader_seconds"]) == seconds
+    assert result["firmware_times_stale"] is False
+
+
+def test_firmware_times_are_stale_after_a_kexec(host):
+    host.write("proc/sys/kernel/bootloader_type", "208\n")
+    assert look(host)["firmware_times_stale"] is True
+
+
+@pytest.mark.parametrize(
+    ("answers", "virtualization"),
+    [
+        ({"--container": (1, "none\n"), "--vm": (0, "kvm\n")}, "kvm"),
+        ({"--container": (1, "none\n"), "--vm": (1, "none\n")}, "none"),
+    ],
+)
+def test_virtualization(host, answers, virtualization):
+    host.program("/usr/bin/systemd-detect-virt", lambda argv: answers[argv[0]] + ("",))
+    assert look(host)["virtualization"] == virtualization
+
+
+def test_bytes_that_are_no_text_do_not_break_the_answer(host):
+    host.write("proc/cmdline", b"root=/dev/sda1 name=\xff\n")
+    assert look(host)["running"]["cmdline"] == "root=/dev/sda1 name=\ufffd"

@@ -1,0 +1,167 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome import Outcome, outcome_of_reboot
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import make_plan, plan_from
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.report import not_good, outcomes, summary
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.show import plan_text, report_text
+
+
+def surveyed(needed=True, blockers=(), before="6.1.0-55", after="6.1.0-56", reasons=("newer",)):
+    return {
+        "kexec": {
+            "running": {"release": before},
+            "target": None if after is None else {"release": after},
+            "reboot_needed": needed,
+            "reboot_reasons": list(reasons) if needed else [],
+            "blockers": [{"id": name, "severity": severity, "message": name + "!"} for name, severity in blockers],
+        }
+    }
+
+
+UNREACHABLE = {"unreachable": True, "msg": "Failed to connect\n to the host"}
+FAILED = {"failed": True, "msg": "no python"}
+
+
+def rebooted(**changes):
+    result = {
+        "failed": False,
+        "rebooted": True,
+        "phase": "proof",
+        "release": {"before": "6.1.0-55", "after": "6.1.0-56"},
+        "timeline": {"requested": 0.1, "down": 2.0, "answering": 20.0, "ready": 21.0},
+        "down_seconds": 19.0,
+    }
+    return {**result, **changes}
+
+
+LOST = rebooted(
+    failed=True,
+    rebooted=False,
+    phase="return",
+    msg="did not come back",
+    release={"before": "6.1.0-55", "after": None},
+    timeline={"requested": 0.1, "down": 2.0, "answering": None, "ready": None},
+    down_seconds=None,
+)
+
+
+@pytest.mark.parametrize(
+    ("survey", "method", "force", "outcome"),
+    [
+        (surveyed(), "kexec", False, "planned"),
+        (surveyed(needed=False), "kexec", False, "current"),
+        (surveyed(needed=False), "kexec", True, "planned"),
+        (surveyed(blockers=[("load_disabled", "refuse")]), "kexec", False, "refused"),
+        (surveyed(blockers=[("load_disabled", "refuse")]), "firmware", False, "planned"),
+        (surveyed(blockers=[("container", "refuse")]), "firmware", False, "refused"),
+        (surveyed(blockers=[("init", "refuse")]), "firmware", False, "refused"),
+        (surveyed(blockers=[("hpwdt", "warn")]), "kexec", False, "planned"),
+        (surveyed(needed=None, after=None, blockers=[("boot_loader", "refuse")]), "firmware", True, "planned"),
+        (UNREACHABLE, "kexec", False, "unreachable"),
+        (FAILED, "kexec", False, "failed"),
+        ({}, "kexec", False, "failed"),
+    ],
+)
+def test_a_host_is_judged_by_its_survey(survey, method, force, outcome):
+    plan = make_plan({"web1": survey}, method, force)
+    assert [host.name for host in plan.order] == (["web1"] if outcome == "planned" else [])
+    assert [judged.name for judged in plan.left_out.values()] == ([] if outcome == "planned" else [outcome])
+
+
+def test_the_order_is_the_inventorys():
+    plan = make_plan({"web2": surveyed(), "db": surveyed(needed=False), "web1": surveyed()}, "kexec", False)
+    assert plan.as_result()["order"] == ["web2", "web1"]
+    assert plan.stopped is None
+
+
+@pytest.mark.parametrize("missing", [UNREACHABLE, FAILED])
+def test_nothing_goes_down_beside_a_host_that_may_be_down_already(missing):
+    plan = make_plan({"web1": surveyed(), "web2": missing}, "kexec", False)
+    assert plan.as_result()["order"] == []
+    assert "web2 could not be surveyed" in plan.stopped
+    assert "--limit 'all:!web2'" in plan.stopped
+    found = outcomes(plan, {}, {})
+    assert found["web1"].name == "deferred"
+    assert found["web1"].reason.startswith("untouched: one host at a time may be down")
+
+
+def test_a_plan_survives_the_way_through_ansibles_variables():
+    plan = make_plan({"web1": surveyed(), "web2": surveyed(needed=False)}, "kexec", False)
+    assert plan_from(plan.as_result()) == plan
+
+
+@pytest.mark.parametrize(
+    ("staged", "reboot", "outcome"),
+    [
+        ({}, rebooted(), "rebooted"),
+        ({}, rebooted(rebooted=False, down_seconds=None), "planned"),
+        ({}, rebooted(failed=True, msg="not from the staged image"), "failed"),
+        ({}, rebooted(failed=True, phase="check", msg="unreachable"), "failed"),
+        ({}, LOST, "lost"),
+        ({"failed": True, "msg": "no such entry"}, {"skipped": True}, "failed"),
+        ({"failed": True, "msg": "no such entry"}, None, "failed"),
+        (UNREACHABLE, None, "unreachable"),
+        ({}, {"failed": True, "msg": "reboot_timeout is 0"}, "failed"),
+    ],
+)
+def test_the_outcome_of_a_turn(staged, reboot, outcome):
+    found = outcome_of_reboot(staged, reboot)
+    assert found is not None
+    assert found.name == outcome
+    assert bool(found.reason) == (outcome not in ("rebooted", "planned"))
+
+
+def test_no_turn_is_no_outcome():
+    assert outcome_of_reboot({}, {}) is None
+    assert outcome_of_reboot(None, None) is None
+
+
+def test_every_host_has_exactly_one_outcome_and_the_untouched_know_why():
+    plan = make_plan({"a": surveyed(), "b": surveyed(), "c": surveyed(), "d": surveyed(needed=False)}, "kexec", False)
+    found = outcomes(plan, {}, {"a": rebooted(), "b": LOST})
+    assert {name: outcome.name for name, outcome in found.items()} == {
+        "a": "rebooted",
+        "b": "lost",
+        "c": "deferred",
+        "d": "current",
+    }
+    assert found["c"].reason == "untouched: the roll stopped, because b did not come back"
+    assert summary(found) == "4 hosts: 1 rebooted, 1 lost, 1 deferred, 1 current"
+    assert not_good(found) == {
+        "b": "lost: did not come back",
+        "c": "deferred: untouched: the roll stopped, because b did not come back",
+    }
+
+
+def test_the_report_shows_each_host_in_a_row():
+    plan = make_plan({"web1": surveyed(), "[bold]web2": surveyed(needed=False)}, "kexec", False)
+    found = outcomes(plan, {}, {"web1": rebooted()})
+    lines = report_text(found, 120).splitlines()
+    assert "seconds down" in lines[0]
+    assert lines[2].split() == ["web1", "6.1.0-55", "6.1.0-56", "19.0", "rebooted"]
+    assert lines[3].split()[0] == "[bold]web2"
+    assert lines[-1] == "2 hosts: 1 rebooted, 1 current"
+
+
+def test_check_mode_shows_the_kernel_that_would_run():
+    plan = make_plan({"web1": surveyed()}, "kexec", False)
+    planned = rebooted(rebooted=False, down_seconds=None, release={"before": "6.1.0-55", "after": None})
+    assert outcomes(plan, {}, {"web1": planned})["web1"] == Outcome("planned", "", "6.1.0-55", "6.1.0-56")
+
+
+@pytest.mark.parametrize(
+    ("surveys", "line"),
+    [
+        ({}, "Nothing is to be rebooted."),
+        ({"db": surveyed(needed=False)}, "db is left alone: it needs nothing"),
+        ({"db": UNREACHABLE}, "db is left out, unreachable: Failed to connect to the host"),
+        ({"web1": surveyed(), "db": FAILED}, "Nothing will be rebooted: one host at a time may be down"),
+    ],
+)
+def test_the_plan_says_who_is_left_out_and_why(surveys, line):
+    assert line in plan_text(make_plan(surveys, "kexec", False), 200)

@@ -1,0 +1,313 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reboot engine against a host that lives in virtual time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import pytest
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._boot import QUESTION
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import Answer, HostError, HostUnreachable
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Reboot, Request
+
+OLD_ID, NEW_ID = "0cdfa0ad-9b1d-4a5d-9e0d-3c1cd2b2f0b5", "11111111-9b1d-4a5d-9e0d-3c1cd2b2f0b5"
+OLD, NEW = "6.1.0-55", "6.1.0-56"
+
+
+class FakeClock:
+    def __init__(self):
+        self.time = 1000.0
+
+    def now(self):
+        return self.time
+
+    def sleep(self, seconds):
+        assert seconds > 0
+        self.time += seconds
+
+
+class FakePending:
+    """A command that answers at a certain time; never where that is None."""
+
+    def __init__(self, clock, answer, at):
+        self.clock, self.answer, self.at = clock, answer, at
+
+    def wait(self, seconds):
+        if self.at is None or self.at > self.clock.time + max(seconds, 0):
+            self.clock.time += max(seconds, 0)
+            return None
+        self.clock.time = max(self.clock.time, self.at)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@dataclass
+class FakeHost:
+    """What happens to a host, in seconds since the reboot was fired."""
+
+    clock: FakeClock
+    down: float | None = 3.0
+    answering: float | None = 20.0
+    ready: float = 20.0
+    token: str | None = "T"
+    release: str = NEW
+    loader_type: str = "208"
+    staged: bool = True
+    loaded: bool = True
+    init: str = "systemd"
+    container: str | None = None
+    fire: Answer | Exception = field(default_factory=lambda: Answer(0, "", ""))
+    fire_takes: float | None = 0.1
+    question_takes: float | None = 0.3
+    unreachable: bool = False
+    unload: HostError | None = None
+    answers_during_shutdown: tuple[float, float] | None = None
+
+    def __post_init__(self):
+        self.fired: float | None = None
+        self.log: list[str] = []
+
+    def elapsed(self):
+        return float("-inf") if self.fired is None else self.clock.time - self.fired
+
+    def is_up(self, elapsed):
+        early = self.answers_during_shutdown
+        if early is not None and early[0] <= elapsed < early[1]:
+            return True
+        if self.down is None or elapsed < self.down:
+            return True
+        return self.answering is not None and elapsed >= self.answering
+
+    def is_new(self, elapsed):
+        return self.down is not None and self.answering is not None and elapsed >= self.answering
+
+    def start(self, command):
+        if command != QUESTION:
+            self.log.append("fire " + command.rsplit(" ", 1)[1])
+            self.fired = self.clock.time
+            at = None if self.fire_takes is None else self.clock.time + self.fire_takes
+            return FakePending(self.clock, self.fire, at)
+        elapsed = self.elapsed()
+        if self.unreachable or not self.is_up(elapsed):
+            return FakePending(self.clock, HostUnreachable("connection refused"), self.clock.time + 0.1)
+        if self.question_takes is None:
+            return FakePending(self.clock, None, None)
+        at = self.clock.time + self.question_takes
+        if self.is_new(elapsed) and elapsed < self.ready:
+            return FakePending(self.clock, Answer(1, "", "System is booting up."), at)
+        return FakePending(self.clock, Answer(0, self.describe(self.is_new(elapsed)), ""), at)
+
+    def describe(self, new):
+        record = {"boot_id": OLD_ID, "token": "T", "release": NEW}
+        token = " fleetops.boot=" + self.token if new and self.token else ""
+        values = {
+            "/proc/sys/kernel/random/boot_id": NEW_ID if new else OLD_ID,
+            "/proc/sys/kernel/osrelease": self.release if new else OLD,
+            "/proc/cmdline": "ro" + token,
+            "/proc/sys/kernel/bootloader_type": self.loader_type if new else "114",
+            "/sys/kernel/kexec_loaded": "1" if self.loaded and not new else "0",
+            "/proc/1/comm": self.init,
+        }
+        if self.staged and not new:
+            values["/run/fleetops-kexec/staged.json"] = json.dumps(record)
+        if self.container:
+            values["/run/systemd/container"] = self.container
+        return "".join("%s:%s\n" % item for item in values.items())
+
+    def prepare_watch(self):
+        self.log.append("prepare")
+
+    def answers(self, seconds):
+        if self.is_up(self.elapsed()):
+            self.clock.time += 0.05
+            return True
+        nearest = [moment for moment in (self.answering,) if moment is not None]
+        if nearest and self.fired is not None and 0 < self.fired + nearest[0] - self.clock.time <= seconds:
+            self.clock.time = self.fired + nearest[0]
+            return True
+        self.clock.time += seconds
+        return False
+
+    def reset(self):
+        self.log.append("reset")
+
+    def unload_image(self):
+        self.log.append("unload")
+        if self.unload is not None:
+            raise self.unload
+        self.loaded = False
+
+
+def reboot(method="kexec", timeout=120.0, expect_release=None, check_mode=False, **host_facts):
+    clock = FakeClock()
+    host = FakeHost(clock, **host_facts)
+    request = Request(method, timeout, answer_timeout=30.0, expect_release=expect_release)
+    return Reboot(host, clock, request, say=lambda line: None).run(check_mode), host
+
+
+def test_a_kexec_into_the_staged_image_is_proven():
+    outcome, host = reboot()
+    assert not outcome.failed
+    assert (outcome.changed, outcome.rebooted, outcome.method, outcome.fell_back) == (True, True, "kexec", False)
+    assert outcome.release == {"before": OLD, "after": NEW}
+    assert outcome.boot_id == {"before": OLD_ID, "after": NEW_ID}
+    assert outcome.phase == "proof"
+    assert host.log.count("fire kexec") == 1
+    assert "unload" not in host.log
+
+
+def test_the_timeline_follows_what_happened_closely():
+    outcome, host = reboot(down=3.0, answering=20.0)
+    fired = host.fired - 1000.0
+    assert fired + 3.0 <= outcome.timeline["down"] <= fired + 5.0
+    assert fired + 20.0 <= outcome.timeline["answering"] <= fired + 20.6
+    assert outcome.timeline["ready"] <= fired + 21.0
+    assert outcome.elapsed - outcome.timeline["ready"] < 0.1
+    assert outcome.down_seconds == pytest.approx(outcome.timeline["ready"] - outcome.timeline["down"], abs=0.02)
+
+
+def test_a_reboot_through_the_firmware_unloads_the_image_first():
+    outcome, host = reboot(method="firmware", token=None, loader_type="114")
+    assert not outcome.failed
+    assert outcome.method == "firmware"
+    assert host.log.index("unload") < host.log.index("fire reboot")
+
+
+def test_nothing_is_unloaded_when_nothing_is_loaded():
+    outcome, host = reboot(method="firmware", token=None, loader_type="114", loaded=False, staged=False)
+    assert not outcome.failed
+    assert "unload" not in host.log
+
+
+@pytest.mark.parametrize(
+    ("facts", "phase", "message"),
+    [
+        (
+            {"token": None, "loader_type": "114"},
+            "proof",
+            "the kexec did not happen: the host came back through its firmware, with 6.1.0-56",
+        ),
+        ({"token": "OTHER"}, "proof", "not from the staged image"),
+        ({"token": None}, "proof", "not from the staged image"),
+        ({"release": OLD}, "proof", "came back with kernel 6.1.0-55, and 6.1.0-56 was expected"),
+        ({"expect_release": "6.6"}, "proof", "came back with kernel 6.1.0-56, and 6.6 was expected"),
+        ({"method": "firmware"}, "proof", "through the firmware was asked for, and the host came back by a kexec"),
+        (
+            {"method": "firmware", "token": None, "loader_type": "114", "expect_release": OLD},
+            "proof",
+            "came back with kernel 6.1.0-56, and 6.1.0-55 was expected",
+        ),
+        ({"down": None}, "down", "the host did not go down within 120 s; it still runs its old boot"),
+        ({"answering": None}, "return", "and did not come back within 120 s"),
+        ({"ready": 999.0}, "return", "no command worked within 120 s: a command ended with 1: System is booting up."),
+        (
+            {"fire": Answer(1, "", "Failed to start kexec.target: Access denied\n")},
+            "request",
+            r"refused to reboot \(return code 1\): Failed to start",
+        ),
+    ],
+)
+def test_what_is_no_success_fails_with_its_phase(facts, phase, message):
+    outcome, _host = reboot(**facts)
+    assert outcome.failed
+    assert outcome.phase == phase
+    assert message.replace("\\", "") in outcome.msg
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"unreachable": True}, "connection refused"),
+        ({"question_takes": None}, "the host did not answer within 30 s; it was left alone"),
+        ({"staged": False}, "an image is loaded, but kexec_load has no record of it"),
+        ({"staged": False, "loaded": False}, "no image is staged; run kexec_load first"),
+        ({"init": "init"}, "the init system 'init' is not known"),
+        ({"container": "docker"}, "this is a container (docker)"),
+        ({"method": "firmware", "unload": HostError("cannot unload")}, "cannot unload"),
+    ],
+)
+def test_what_must_not_be_rebooted_is_left_alone(facts, message):
+    outcome, host = reboot(**facts)
+    assert outcome.failed
+    assert message in outcome.msg
+    assert (outcome.changed, outcome.rebooted, outcome.phase) == (False, False, "check")
+    assert host.fired is None
+
+
+def test_a_refused_reboot_has_changed_nothing():
+    outcome, _host = reboot(fire=Answer(1, "", "no image is loaded any more"), down=None)
+    assert (outcome.changed, outcome.rebooted) == (False, False)
+    assert outcome.elapsed < 5
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"fire_takes": None},
+        {"fire": HostUnreachable("connection closed by remote host"), "fire_takes": 3.1},
+        {"fire": Answer(255, "", "connection reset"), "fire_takes": 1.0},
+        {"fire": Answer(143, "", ""), "fire_takes": 1.0},
+        {"fire": Answer(1, "", "it had gone down by then"), "fire_takes": 60.0},
+    ],
+    ids=["never returns", "cut off by the shutdown", "ended by ssh", "ended by a signal", "ends long after"],
+)
+def test_a_command_that_fires_the_reboot_and_hangs_does_not_matter(facts):
+    outcome, _host = reboot(**facts)
+    assert not outcome.failed
+    assert outcome.timeline["ready"] < 25
+
+
+def test_the_old_boot_that_answers_again_is_not_back():
+    outcome, _host = reboot(down=2.0, answers_during_shutdown=(6.0, 12.0), answering=40.0, ready=40.0)
+    assert not outcome.failed
+    assert outcome.timeline["down"] > 11
+    assert outcome.timeline["answering"] > 39
+
+
+def test_a_reboot_between_two_looks_is_seen_by_the_boot_id():
+    outcome, _host = reboot(down=3.0, answering=3.01, ready=3.01)
+    assert not outcome.failed
+    assert (outcome.timeline["down"], outcome.down_seconds) == (None, None)
+    assert outcome.rebooted
+
+
+def test_a_host_that_is_slow_to_log_in_is_asked_again_without_haste():
+    outcome, host = reboot(answering=20.0, ready=40.0)
+    assert not outcome.failed
+    assert outcome.timeline["answering"] < 21
+    assert 40 <= outcome.timeline["ready"] - outcome.timeline["requested"] <= 41.5
+    assert host.log.count("reset") < 45
+
+
+def test_one_deadline_holds_for_the_whole():
+    for facts in (
+        {"down": None},
+        {"answering": None},
+        {"ready": 9999.0},
+        {"question_takes": None, "unreachable": False},
+    ):
+        outcome, _host = reboot(timeout=60.0, **facts)
+        assert outcome.failed
+        assert outcome.elapsed <= 61
+
+
+def test_check_mode_asks_and_does_nothing():
+    outcome, host = reboot(check_mode=True, staged=False, loaded=False)
+    assert not outcome.failed
+    assert (outcome.changed, outcome.rebooted) == (True, False)
+    assert outcome.msg == "would reboot by kexec"
+    assert host.fired is None
+
+
+def test_check_mode_refuses_as_a_real_run_does():
+    outcome, _host = reboot(check_mode=True, init="init")
+    assert outcome.failed
+
+
+def test_the_result_is_complete_whatever_happened():
+    complete = set(reboot()[0].as_result())
+    assert set(reboot(unreachable=True)[0].as_result()) == complete
