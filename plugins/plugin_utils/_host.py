@@ -155,11 +155,12 @@ class AnsibleHost:
         """See Host."""
         if self._knocker is not None:
             return self._knocker.answers(seconds)
-        self.reset()
         try:
             answer = self.start("true").wait(seconds)
         except HostUnreachable:
-            return False
+            answer = None
+        if answer is None:
+            self.reset()
         return answer is not None
 
     def reset(self) -> None:

@@ -21,6 +21,10 @@ _LOOK_UP = 0.5
 # A host that goes down and up between two looks has a new boot id all the same: it is asked this often for it.
 _ASK_WHILE_UP = 5.0
 
+# Seconds that a host which has just come up is given for one command before it is asked anew; twice as long each time.
+_FIRST_PATIENCE = 5.0
+_MOST_PATIENCE = 30.0
+
 _FIRE = {
     # With no image loaded, systemd would do a plain reboot, or load an image of its own choice.
     "kexec": (
@@ -93,6 +97,10 @@ class Reboot:
         self._say = say
         self._start = clock.now()
         self._deadline = self._start + request.timeout
+        self._question: Pending | None = None
+        self._asked = self._start
+        self._patience = _FIRST_PATIENCE
+        self._unready = ""
         self.outcome = Outcome()
 
     def run(self, check_mode: bool = False) -> Outcome:
@@ -171,27 +179,23 @@ class Reboot:
         """Until the host answers with another boot id; raises RebootFailed at the deadline, or when it refuses."""
         self._say("waiting for the host to go down")
         accepted = False
-        asked = self._clock.now()
-        unready = ""
+        self._asked = self._clock.now()
         while self._clock.now() < self._deadline:
             if not accepted:
                 accepted = self._is_accepted(fired)
             looked = self._clock.now()
-            is_down = self._is_down()
-            if not self._host.answers(min(_LOOK_UP if is_down else _LOOK_DOWN, self._deadline - looked)):
-                self._note_down()
-                self._wait_until(looked + _LOOK_UP)
-                continue
-            if is_down or self._clock.now() - asked >= _ASK_WHILE_UP:
-                asked = self._clock.now()
-                boot, unready = self._ask()
+            interval = _LOOK_UP if self._is_down() else _LOOK_DOWN
+            if self._host.answers(min(interval, self._deadline - looked)):
+                boot = self._ask()
                 if boot is not None and boot.boot_id != before.boot_id:
                     self._mark("ready")
                     return boot
                 if boot is not None:
                     self._note_still_up()
-            self._wait_until(looked + (_LOOK_UP if is_down else _LOOK_DOWN))
-        raise RebootFailed(self._why_late(unready))
+            else:
+                self._note_down()
+            self._wait_until(looked + interval)
+        raise RebootFailed(self._why_late())
 
     def _is_accepted(self, fired: Pending) -> bool:
         """Whether the command has come to its end, or has lost its connection; raises RebootFailed if it refused."""
@@ -215,10 +219,17 @@ class Reboot:
 
     def _note_down(self) -> None:
         self.outcome.timeline["answering"] = None
+        if self._question is not None:
+            self._drop_question("the host stopped answering")
         if not self._is_down():
             self._mark("down")
             self.outcome.phase = "return"
             self._say("down after %.1f s; waiting for it to come back" % self._seconds())
+
+    def _note_answering(self) -> None:
+        if self.outcome.timeline["answering"] is None:
+            self._mark("answering")
+            self._say("answering after %.1f s" % self._seconds())
 
     def _note_still_up(self) -> None:
         """The boot is still the old one: a shutdown that takes its time, or a server too busy to answer at once."""
@@ -226,31 +237,44 @@ class Reboot:
         self.outcome.phase = "down"
         self._say("still the old boot after %.1f s" % self._seconds())
 
-    def _ask(self) -> tuple[Boot | None, str]:
-        """Which boot this is, or why that cannot be said yet."""
-        if self._is_down() and self.outcome.timeline["answering"] is None:
-            self._mark("answering")
-            self._say("answering after %.1f s" % self._seconds())
-        if self._is_down():
-            self._host.reset()
-        remaining = self._deadline - self._clock.now()
+    def _ask(self) -> Boot | None:
+        """Which boot this is; None while that cannot be said, and self._unready tells why."""
+        now = self._clock.now()
+        if self._question is None:
+            if not self._is_down() and now - self._asked < _ASK_WHILE_UP:
+                return None
+            if self._is_down():
+                self._note_answering()
+                self._host.reset()
+            self._question, self._asked = self._host.start(QUESTION), now
+        # Only for a moment: a host that goes down now leaves the question without an answer for a long time.
         try:
-            answer = self._host.start(QUESTION).wait(min(self._request.answer_timeout, remaining))
+            answer = self._question.wait(min(_LOOK_DOWN, self._deadline - now))
         except HostUnreachable as error:
-            self._host.reset()
-            return None, str(error)
+            self._drop_question(str(error))
+            return None
         if answer is None:
-            self._host.reset()
-            return None, "a command did not end within %g s" % self._request.answer_timeout
+            if self._clock.now() - self._asked > self._patience:
+                self._drop_question("a command did not end within %g s" % self._patience)
+                self._patience = min(2 * self._patience, _MOST_PATIENCE)
+            return None
+        self._question = None
         boot = parse_boot(answer.stdout)
-        return boot, "" if boot is not None else "a command ended with %d: %s" % (answer.rc, answer.stderr.strip())
+        if boot is None:
+            self._unready = "a command ended with %d: %s" % (answer.rc, answer.stderr.strip())
+        return boot
+
+    def _drop_question(self, why: str) -> None:
+        self._question = None
+        self._unready = why
+        self._host.reset()
 
     def _wait_until(self, moment: float) -> None:
         remaining = min(moment, self._deadline) - self._clock.now()
         if remaining > 0:
             self._clock.sleep(remaining)
 
-    def _why_late(self, unready: str) -> str:
+    def _why_late(self) -> str:
         limit = "%g s" % self._request.timeout
         timeline = self.outcome.timeline
         if timeline["down"] is None:
@@ -262,7 +286,7 @@ class Reboot:
         return "the host answers again since %g s, but no command worked within %s: %s" % (
             timeline["answering"],
             limit,
-            unready or "no reason was given",
+            self._unready or "no reason was given",
         )
 
     # After

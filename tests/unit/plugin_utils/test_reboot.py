@@ -129,7 +129,8 @@ class FakeHost:
         if nearest and self.fired is not None and 0 < self.fired + nearest[0] - self.clock.time <= seconds:
             self.clock.time = self.fired + nearest[0]
             return True
-        self.clock.time += seconds
+        # A closed port refuses at once; a dead host says nothing.
+        self.clock.time += min(seconds, 0.5)
         return False
 
     def reset(self):
@@ -293,6 +294,28 @@ def test_one_deadline_holds_for_the_whole():
         outcome, _host = reboot(timeout=60.0, **facts)
         assert outcome.failed
         assert outcome.elapsed <= 61
+
+
+def test_a_question_that_dies_with_the_old_boot_does_not_delay_the_return():
+    """SSH answers once more during the shutdown, and the command that is tried then never ends."""
+
+    class Hanging(FakeHost):
+        def start(self, command):
+            if command == QUESTION and 6.0 <= self.elapsed() < 8.0:
+                return FakePending(self.clock, None, None)
+            return super().start(command)
+
+    clock = FakeClock()
+    host = Hanging(clock, down=2.0, answers_during_shutdown=(6.0, 8.0), answering=20.0)
+    outcome = Reboot(host, clock, Request("kexec", 120.0, 30.0, None), say=lambda line: None).run()
+    assert not outcome.failed
+    assert outcome.timeline["ready"] <= host.fired - 1000.0 + 21.0
+
+
+def test_a_machine_that_is_slow_to_run_a_command_is_given_more_time_each_time():
+    outcome, _host = reboot(question_takes=12.0, timeout=300.0)
+    assert not outcome.failed
+    assert outcome.timeline["ready"] - outcome.timeline["answering"] < 5 + 10 + 12 + 6
 
 
 def test_check_mode_asks_and_does_nothing():
