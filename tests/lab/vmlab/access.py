@@ -22,10 +22,11 @@ class Access(NamedTuple):
 
 def ssh_options(access: Access) -> list[str]:
     """Nothing of the user's own configuration, and host keys that are known from the start (pure)."""
+    # ssh splits this value at blanks unless it is quoted.
+    known = f'"{access.known_hosts}"' if " " in str(access.known_hosts) else str(access.known_hosts)
     return [
         *("-F", "none", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes"),
-        # ssh splits this value at blanks unless it is quoted.
-        *("-o", f'UserKnownHostsFile="{access.known_hosts}"', "-o", "GlobalKnownHostsFile=/dev/null"),
+        *("-o", f"UserKnownHostsFile={known}", "-o", "GlobalKnownHostsFile=/dev/null"),
     ]
 
 

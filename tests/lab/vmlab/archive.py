@@ -49,7 +49,7 @@ def _fields(stanza: str) -> dict[str, str]:
         if line.startswith("#") or not line.strip():
             continue
         if line[0] in " \t":
-            fields[name] = f"{fields.get(name, '')} {line.strip()}"
+            fields[name] = f"{fields.get(name, '')} {line.strip()}".strip()
             continue
         name, _, value = line.partition(":")
         name = name.strip().lower()

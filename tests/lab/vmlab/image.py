@@ -53,7 +53,7 @@ def cached_images(folder: Path, recipe: str) -> list[Image]:
     """Complete images of a recipe, given by its digest; the one with the newest kernels comes last."""
     found = [_read_image(path) for path in folder.glob("[0-9a-f]*/image.json")]
     # The time of building, not the releases' names, says which knew the newer archive.
-    return sorted((image for image in found if image.recipe == recipe), key=lambda image: image.disk.stat().st_ctime)
+    return sorted((image for image in found if image.recipe == recipe), key=lambda image: image.disk.stat().st_mtime)
 
 
 def _read_image(path: Path) -> Image:

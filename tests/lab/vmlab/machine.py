@@ -9,7 +9,6 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 from shutil import copyfile
 from typing import Any, NamedTuple
@@ -168,7 +167,9 @@ class Machine:
     def start(self) -> None:
         """Starts QEMU, which lives on when this process ends."""
         argv = [program("qemu-system-x86_64"), *qemu_arguments(self.settings, accelerator())]
-        done = subprocess.run(argv, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(
+            argv, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
         if done.returncode != 0:
             raise LabError(f"QEMU did not start {self.name}: {(done.stderr or done.stdout).strip()}")
 
@@ -215,7 +216,9 @@ class Machine:
         argv = self.ssh_command(*words)
         argv[1:1] = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
         try:
-            return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
+            return subprocess.run(
+                argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
+            )
         except subprocess.TimeoutExpired as error:
             raise LabError(f"{self.name} did not finish in {seconds:.0f} s: {' '.join(words)}") from error
 
@@ -243,7 +246,10 @@ class Machine:
         pause = stop or threading.Event()
         while time.monotonic() < deadline and not pause.is_set():
             if self.pid is None:
-                raise LabError(f"QEMU of {self.name} has ended while it booted. Its console: {self.console_log}")
+                raise LabError(
+                    f"QEMU of {self.name} has ended while it booted, by itself or by another command's `down`. "
+                    f"Its console, if the machine is still there: {self.console_log}"
+                )
             boot_id = self.boot_id()
             if boot_id and boot_id != other_than:
                 return boot_id
@@ -262,10 +268,9 @@ class Machine:
 
         :returns: what update-grub said.
         """
-        words: Sequence[str] = (
-            "sed -i 's/^GRUB_DEFAULT=.*/GRUB_DEFAULT=0/' /etc/default/grub && update-grub 2>&1 && sync",
-        )
-        done = self.ssh(*words, seconds=180)
+        # Written out at once: whoever tests an update may reset the machine next.
+        words = "sed -i 's/^GRUB_DEFAULT=.*/GRUB_DEFAULT=0/' /etc/default/grub && update-grub 2>&1 && sync"
+        done = self.ssh(words, seconds=180)
         if done.returncode != 0:
             raise LabError(f"update-grub failed on {self.name}: {(done.stdout + done.stderr).strip()}")
         return done.stdout

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from .errors import LabError
 
@@ -38,24 +39,22 @@ def run(argv: Sequence[str | Path], *, log: Path | None = None, env: Mapping[str
     """
     words = [str(word) for word in argv]
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
-    try:
-        if log is None:
-            done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment)
-            said = done.stderr or done.stdout
-        else:
-            with log.open("ab") as stream:
-                stream.write(f"\n$ {shlex.join(words)}\n".encode())
-                stream.flush()
-                done = subprocess.run(
-                    words, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True, env=environment
-                )
-            said = log.read_text(errors="replace")[-2000:]
-    except OSError as error:
-        raise LabError(f"{words[0]} could not be run: {error.strerror}.") from error
+    with contextlib.ExitStack() as files:
+        stream: IO[bytes] | int = files.enter_context(log.open("ab")) if log else subprocess.PIPE
+        if not isinstance(stream, int):
+            stream.write(f"\n$ {shlex.join(words)}\n".encode())
+            stream.flush()
+        try:
+            done = subprocess.run(
+                words, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment, text=True, check=False
+            )
+        except OSError as error:
+            raise LabError(f"{words[0]} could not be run: {error.strerror}.") from error
     if done.returncode != 0:
+        said = log.read_text(errors="replace") if log else done.stderr or done.stdout
         last = "\n  ".join(said.strip().splitlines()[-6:])
-        where = f" All of its output is in {log}." if log else ""
-        raise LabError(f"{words[0]} failed with exit code {done.returncode}:\n  {last}\n{where}".rstrip())
+        where = f"\nAll of its output is in {log}." if log else ""
+        raise LabError(f"{words[0]} failed with exit code {done.returncode}:\n  {last}{where}")
     return done.stdout or ""
 
 
