@@ -35,10 +35,12 @@ class Lab:
 
     :param cache: the folder.
     :param say: gets a line whenever something begins that takes a while.
+    :param images: the images' folder, where several labs share it.
     """
 
-    def __init__(self, cache: Path | None = None, say: Say | None = None) -> None:
+    def __init__(self, cache: Path | None = None, say: Say | None = None, images: Path | None = None) -> None:
         self.cache = cache or default_cache()
+        self._images = images or self.cache / "images"
         self._say: Say = say or Progress()
         try:
             for folder in (self._images, self._machines):
@@ -47,10 +49,6 @@ class Lab:
             raise LabError(
                 f"The lab's folder cannot be made: {error}. FLEETOPS_LAB_CACHE names another one."
             ) from error
-
-    @property
-    def _images(self) -> Path:
-        return self.cache / "images"
 
     @property
     def _machines(self) -> Path:

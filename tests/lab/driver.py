@@ -1,0 +1,148 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible over the lab's machines, run as a user runs it, and what it did."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vmlab import Lab
+from vmlab.errors import LabError
+from vmlab.machine import Machine
+
+HERE = Path(__file__).parent
+CHECKOUT = HERE.parents[1]
+
+
+@dataclass
+class Task:
+    """A finished task of a playbook's run."""
+
+    ended: float
+    status: str
+    host: str
+    task: str
+    action: str
+    result: dict[str, Any]
+
+
+@dataclass
+class Run:
+    """A finished ansible-playbook."""
+
+    rc: int
+    output: str
+    tasks: list[Task]
+
+    def of(self, action: str, host: str | None = None) -> list[Task]:
+        """Its tasks of one action."""
+        return [task for task in self.tasks if task.action.endswith(action) and host in (None, task.host)]
+
+    def outcomes(self) -> dict[str, str]:
+        """The outcome of each host, by the report."""
+        (report,) = self.of("rollout_report")
+        return {host: outcome["name"] for host, outcome in report.result["hosts"].items()}
+
+
+class Fleet:
+    """The lab, and Ansible over it."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.lab = lab
+        self._folder = folder
+        self._runs = 0
+
+    def machine(self, name: str) -> Machine:
+        return self.lab.machine(name)
+
+    def ssh(self, host: str, command: str) -> str:
+        """What a command prints there; it must succeed."""
+        done = self.machine(host).ssh(command)
+        assert done.returncode == 0, done
+        return done.stdout.strip()
+
+    def boot(self, host: str) -> dict[str, str]:
+        """What tells one boot from another."""
+        values = self.ssh(
+            host,
+            "uname -r; cat /proc/sys/kernel/random/boot_id /proc/sys/kernel/bootloader_type /sys/kernel/kexec_loaded",
+        ).split("\n")
+        return dict(zip(("release", "boot_id", "loader_type", "kexec_loaded"), values, strict=True))
+
+    def playbook(self, *arguments: str, playbook: str = "playbooks/fast_reboot.yml", **variables: Any) -> Run:
+        """Run a playbook of the checkout on all machines."""
+        self._runs += 1
+        tasks = self._folder / ("tasks%d.jsonl" % self._runs)
+        tasks.touch()
+        command = ["ansible-playbook", "-i", str(self.lab.inventory_path), playbook, *arguments]
+        if variables:
+            command += ["-e", json.dumps(variables)]
+        environment = {
+            **os.environ,
+            "FLEETOPS_TASKS": str(tasks),
+            "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "tasks",
+            "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "playbooks/collections"),
+            "ANSIBLE_NOCOLOR": "1",
+        }
+        done = subprocess.run(
+            command,
+            cwd=CHECKOUT,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        print(done.stdout)
+        lines = tasks.read_text().splitlines()
+        return Run(done.returncode, done.stdout, [Task(**json.loads(line)) for line in lines])
+
+    def module(self, host: str, name: str, **arguments: Any) -> dict[str, Any]:
+        """Run one module on one host; returns its result."""
+        play = [
+            {
+                "hosts": host,
+                "gather_facts": False,
+                "tasks": [{"name": "Run", "fleetops.kexec." + name: arguments, "ignore_errors": True}],
+            }
+        ]
+        file = self._folder / "play.yml"
+        file.write_text(json.dumps(play))
+        return self.playbook(playbook=str(file)).tasks[-1].result
+
+
+_BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+
+
+class Observer(threading.Thread):
+    """Logs in over and over from outside, and notes when the first login of another boot has succeeded."""
+
+    def __init__(self, fleet: Fleet, host: str) -> None:
+        super().__init__(daemon=True)
+        self._fleet, self._host = fleet, host
+        self._before = fleet.boot(host)["boot_id"]
+        self._stop = threading.Event()
+        self.ready: float | None = None
+        self.start()
+
+    def run(self) -> None:
+        while not self._stop.is_set() and self.ready is None:
+            with contextlib.suppress(LabError):  # no answer in time, which is one as well
+                boot_id = self._fleet.machine(self._host).ssh(_BOOT_ID, seconds=5).stdout.strip()
+                if boot_id not in ("", self._before):
+                    self.ready = time.time()
+            self._stop.wait(0.3)
+
+    def end(self) -> None:
+        self._stop.set()
+        self.join(15)
