@@ -13,6 +13,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+# Seconds that a busy SSH server is given for its banner.
+_BUSY_PATIENCE = 30.0
+
 
 @dataclass
 class _Question:
@@ -30,6 +33,9 @@ class Knocker:
     went out while the host was down may hang in the network's retransmissions, so a new one is asked every
     *interval* without giving up the older ones, and the first banner counts.
 
+    An SSH server forks for every question. One that is up but too busy to answer, right after the boot, must not get
+    two more every second: a host that refused and is silent now has its server up, and is asked ever more slowly.
+
     :param interval: seconds between two questions. OpenSSH 9.8 and later shut out a client for a while that leaves
         without authenticating more than about once a second for long (sshd_config(5), PerSourcePenalties), so
         whoever expects the host to be *up* asks once a second at most; a host that boots has forgotten penalties.
@@ -45,6 +51,7 @@ class Knocker:
         self._patience = patience
         self._selector = selectors.DefaultSelector()
         self._last_asked = float("-inf")
+        self._has_refused = False
 
     def answers(self, seconds: float) -> bool:
         """Wait for a banner, at most *seconds*; True as soon as one has come, False as soon as all is refused."""
@@ -52,17 +59,22 @@ class Knocker:
         asked = False
         while True:
             now = time.monotonic()
-            if now - self._last_asked >= self._interval:
+            if now >= self._next_question():
                 self._ask(now)
                 asked = True
-            self._give_up_before(now - self._patience)
-            wait = min(deadline, self._last_asked + self._interval) - now
+            self._give_up_before(now - (_BUSY_PATIENCE if self._has_refused else self._patience))
+            wait = min(deadline, self._next_question()) - now
             for key, _events in self._wait(max(wait, 0.0)):
                 if self._has_banner(key.data):
                     self.close()
+                    self._has_refused = False
                     return True
             if time.monotonic() >= deadline or (asked and not self._selector.get_map()):
                 return False
+
+    def _next_question(self) -> float:
+        waiting = len(self._selector.get_map()) if self._has_refused else 0
+        return self._last_asked + self._interval * float(2**waiting)
 
     def close(self) -> None:
         """Give up every question."""
@@ -73,9 +85,11 @@ class Knocker:
         connection = socket.socket(*self._kind)
         connection.setblocking(False)
         # A refusal shows when the answer is read, except where the network says no at once.
-        if connection.connect_ex(self._target) in (0, errno.EINPROGRESS):
+        code = connection.connect_ex(self._target)
+        if code in (0, errno.EINPROGRESS):
             self._selector.register(connection, selectors.EVENT_READ, _Question(connection, now))
         else:
+            self._has_refused = code == errno.ECONNREFUSED
             connection.close()
 
     def _wait(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
@@ -93,6 +107,7 @@ class Knocker:
         if question.heard.startswith(b"SSH-") or b"\nSSH-" in question.heard:
             return True
         if not data or len(question.heard) > 65536:
+            self._has_refused = True
             self._drop(question)
         return False
 

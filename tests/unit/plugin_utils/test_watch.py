@@ -120,6 +120,26 @@ def test_an_early_question_may_be_answered_late(serve):
     assert 0.5 < took < 2
 
 
+def test_a_server_that_has_come_up_and_is_busy_is_not_pestered(serve):
+    """It refuses, then accepts and takes its time."""
+    refusals = []
+
+    def busy(connection):
+        if not refusals:
+            refusals.append(connection)
+            connection.close()
+        elif server.accepted == 2:
+            threading.Timer(2.0, banner, [connection]).start()
+
+    server = serve(busy)
+    knocker = Knocker("127.0.0.1", server.port, interval=0.1, patience=0.5)
+    start = time.monotonic()
+    while not knocker.answers(0.5) and time.monotonic() - start < 10:
+        pass
+    assert 1.9 < time.monotonic() - start < 5
+    assert server.accepted <= 7
+
+
 def test_a_name_that_does_not_resolve_is_an_error():
     with pytest.raises(OSError, match=r"not known|resolution|Name"):
         Knocker("no-such-host.invalid", 22)
