@@ -11,10 +11,10 @@ from pathlib import Path
 
 from .access import Access, inventory, is_free, known_hosts
 from .errors import LabError
-from .image import Image, get_image
+from .image import Image, cached_images, get_image
 from .machine import MAX_POST_SECONDS, Machine, Settings, Status
-from .recipe import RECIPES
-from .requirements import TO_RUN, require, require_space
+from .recipe import RECIPES, recipe_digest
+from .requirements import TO_BUILD, TO_RUN, require, require_space
 from .system import Progress, Say, locked, run, write
 
 FIRST_PORT = 2201
@@ -106,25 +106,35 @@ class Lab:
                 f"The lab has 1 to {MAX_MACHINES} machines, of 256 MiB of memory at least, and its firmware takes "
                 f"0 to {MAX_POST_SECONDS} s longer than usual."
             )
-        require(TO_RUN)
+        self._require_programs(variant)
         machines = self._prepare(count, memory, post_seconds, variant)
         stop = threading.Event()
 
         def bring_up(machine: Machine) -> None:
             if stop.is_set():
                 return
-            if machine.pid is None:
-                self._say(f"{machine.name}: starting{_slowly(machine)}")
-                machine.start()
+            self._start(machine)
             machine.wait(timeout_seconds + machine.settings.post_seconds, stop=stop)
             self._say(f"{machine.name}: answering on port {machine.port}")
 
         _each(bring_up, machines, stop)
         return machines
 
+    def _start(self, machine: Machine) -> None:
+        """Starts a machine that is not running; of two commands that want it at once, one does."""
+        with locked(self.cache / "lock"):
+            if machine.pid is None:
+                self._say(f"{machine.name}: starting{_slowly(machine)}")
+                machine.start()
+
+    def _require_programs(self, variant: str) -> None:
+        """Names all that is missing at once, whether to build the image or to run it."""
+        there = cached_images(self._images, recipe_digest(RECIPES[variant]))
+        require(TO_RUN if there else {**TO_BUILD, **TO_RUN})
+
     def _prepare(self, count: int, memory: int, post_seconds: int, variant: str) -> list[Machine]:
         """Makes the machines that are missing, and settles the settings of those that are not running."""
-        with locked(self.cache / "lock", self._say, "changing the lab's machines"):
+        with locked(self.cache / "lock", self._tell_of_wait):
             self._make_key()
             there = {machine.settings.number: machine for machine in self.machines()}
             numbers = range(1, count + 1)
@@ -157,6 +167,9 @@ class Lab:
             if port not in taken and is_free(port):
                 return port
         raise LabError(f"None of the ports from {FIRST_PORT} to {FIRST_PORT + 999} of 127.0.0.1 is free.")
+
+    def _tell_of_wait(self) -> None:
+        self._say("waiting for another command that is changing the lab's machines")
 
     def _make_key(self) -> None:
         if not self.access.key.exists():
@@ -194,7 +207,7 @@ class Lab:
     def down(self, names: Sequence[str] | None = None) -> None:
         """Ends machines (all, unless some are named) and removes their disks. Images stay in the cache."""
         machines = self.machines() if names is None else [self.machine(name) for name in names]
-        with locked(self.cache / "lock", self._say, "changing the lab's machines"):
+        with locked(self.cache / "lock", self._tell_of_wait):
             for machine in machines:
                 machine.remove()
                 self._say(f"{machine.name}: gone")

@@ -72,7 +72,7 @@ def get_image(recipe: Recipe, folder: Path, say: Say, *, newest: bool = False) -
     """
     digest = recipe_digest(recipe)
     # A build removes what an interrupted one left: one at a time, then.
-    with locked(folder / "lock", say, "building an image"):
+    with locked(folder / "lock", lambda: say("waiting for another command that is building an image")):
         cached = cached_images(folder, digest)
         if cached and not newest:
             say(f"image {cached[-1].digest} from the cache, kernels {' and '.join(cached[-1].kernels)}")

@@ -167,9 +167,12 @@ class Machine:
     def start(self) -> None:
         """Starts QEMU, which lives on when this process ends."""
         argv = [program("qemu-system-x86_64"), *qemu_arguments(self.settings, accelerator())]
-        done = subprocess.run(
-            argv, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
+        try:
+            done = subprocess.run(
+                argv, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            )
+        except OSError as error:
+            raise LabError(f"QEMU could not be started for {self.name}: {error}.") from error
         if done.returncode != 0:
             raise LabError(f"QEMU did not start {self.name}: {(done.stderr or done.stdout).strip()}")
 

@@ -59,14 +59,17 @@ def run(argv: Sequence[str | Path], *, log: Path | None = None, env: Mapping[str
 
 
 @contextlib.contextmanager
-def locked(path: Path, say: Say, what: str) -> Iterator[None]:
-    """Holds a lock on a file, waiting for whoever has it; the kernel frees it should we die."""
+def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Holds a lock on a file; the kernel frees it should we die.
+
+    :param waiting: called where another process, or another thread of ours, has it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"waiting for another command that is {what}")
+            waiting()
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
