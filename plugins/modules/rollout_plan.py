@@ -9,7 +9,7 @@ short_description: Plan a roll from the survey of its hosts
 version_added: 1.0.0
 description:
   - Decides which hosts are to be rebooted, in which order, and which are left out and why, and prints that as a table.
-  - Runs once, on the control node. It is part of the playbook P(fleetops.kexec.fast_reboot#playbook).
+  - Runs once, on the control node. It is part of the playbook C(fleetops.kexec.fast_reboot).
 author:
   - The fleetops.kexec authors (@fleetops)
 options:

@@ -9,7 +9,7 @@ short_description: Sum up a roll
 version_added: 1.0.0
 description:
   - Gives each host of a roll exactly one outcome and prints them as a table.
-  - Runs once, on the control node. It is part of the playbook P(fleetops.kexec.fast_reboot#playbook).
+  - Runs once, on the control node. It is part of the playbook C(fleetops.kexec.fast_reboot).
 author:
   - The fleetops.kexec authors (@fleetops)
 options:

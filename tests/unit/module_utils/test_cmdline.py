@@ -53,7 +53,7 @@ def test_staged_cmdline_keeps_what_the_system_needs(line, staged):
 def test_the_command_line_does_not_grow_from_kexec_to_kexec(line, panic_seconds):
     first = _cmdline.staged(_cmdline.clean(line), "A", panic_seconds)
     tenth = first
-    for _ in range(9):
+    for _round in range(9):
         tenth = _cmdline.staged(_cmdline.clean(tenth), "A", panic_seconds)
     assert tenth == first
 
