@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vmlab import Lab
+from vmlab.access import banner
 from vmlab.errors import LabError
 from vmlab.machine import Machine
 
@@ -125,24 +126,30 @@ _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
 
 class Observer(threading.Thread):
-    """Logs in over and over from outside, and notes when the first login of another boot has succeeded."""
+    """Watches a host from outside, and notes when the first login of another boot has succeeded.
+
+    Every login costs an emulated machine a second of its processor, so none is tried before the host has been down.
+    """
 
     def __init__(self, fleet: Fleet, host: str) -> None:
         super().__init__(daemon=True)
-        self._fleet, self._host = fleet, host
+        self._machine = fleet.machine(host)
         self._before = fleet.boot(host)["boot_id"]
         self._stop = threading.Event()
         self.ready: float | None = None
         self.start()
 
     def run(self) -> None:
-        while not self._stop.is_set() and self.ready is None:
-            with contextlib.suppress(LabError):  # no answer in time, which is one as well
-                boot_id = self._fleet.machine(self._host).ssh(_BOOT_ID, seconds=5).stdout.strip()
-                if boot_id not in ("", self._before):
+        while banner(self._machine.port) and not self._stop.wait(2.0):
+            pass
+        while self.ready is None and not self._stop.wait(0.2):
+            with contextlib.suppress(LabError):  # no answer in time
+                if banner(self._machine.port, 1.0) and self._is_new_boot():
                     self.ready = time.time()
-            self._stop.wait(0.3)
+
+    def _is_new_boot(self) -> bool:
+        return self._machine.ssh(_BOOT_ID, seconds=10).stdout.strip() not in ("", self._before)
 
     def end(self) -> None:
         self._stop.set()
-        self.join(15)
+        self.join(30)
