@@ -7,6 +7,7 @@ from typing import Callable, NamedTuple, Optional, Tuple
 
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader import grub
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import BootConfig
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.mounts import boot_is_unmounted
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
 
 
@@ -32,4 +33,5 @@ def read_boot_loader(machine: Machine) -> BootConfig:
         if reader.find(machine) is not None:
             return reader.read(machine)
     looked = ["%s (%s)" % (reader.name, ", ".join(reader.candidates(machine))) for reader in READERS]
-    raise KexecError("found no boot loader that this version reads: looked for %s" % "; ".join(looked))
+    hint = "; /etc/fstab has a file system for /boot, but /boot is not mounted" if boot_is_unmounted(machine) else ""
+    raise KexecError("found no boot loader that this version reads: looked for %s%s" % ("; ".join(looked), hint))

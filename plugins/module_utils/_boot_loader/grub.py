@@ -5,7 +5,7 @@
 
 import os
 import re
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader import grubenv
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import BootConfig, BootEntry
@@ -54,18 +54,30 @@ def read(machine: Machine) -> BootConfig:
     path = find(machine)
     if path is None:
         raise KexecError("no GRUB configuration: looked for %s" % ", ".join(candidates(machine)))
-    surroundings = _MachineSurroundings(machine, path)
-    shell = start(surroundings, "(%s)%s" % (RUNNING, path))
-    walk = _Walk(surroundings.file_systems)
-    walk.menu(shell, (), (), True)
+    run = start_at(machine, path)
+    walk = _Walk(run.file_systems)
+    walk.menu(run.shell, (), (), True)
     return BootConfig(
         loader="grub",
         path=path,
         entries=tuple(walk.entries),
         default=walk.default,
         default_problem=walk.default_problem,
-        one_shot=one_shot(shell.saved),
+        one_shot=one_shot(run.shell.saved),
     )
+
+
+class Run(NamedTuple):
+    """GRUB at the moment when it shows its menu."""
+
+    shell: Shell
+    file_systems: FileSystems
+
+
+def start_at(machine: Machine, path: str) -> Run:
+    """Run a configuration file as GRUB does; raises KexecError."""
+    surroundings = _MachineSurroundings(machine, path)
+    return Run(start(surroundings, "(%s)%s" % (RUNNING, path)), surroundings.file_systems)
 
 
 def _is_efi(machine: Machine) -> bool:
@@ -142,7 +154,7 @@ class _Walk:
         :param ids: of the submenus that lead here.
         :param is_default: whether GRUB comes here when nobody presses a key.
         """
-        index, rest, doubt = default_item(shell.menu, shell.environment.get("default"))
+        index, rest, doubt = default_item(shell.menu, shell.environment.values.get("default"))
         if is_default:
             self._note(shell.uncertain or doubt)
             if index is None:
@@ -150,7 +162,7 @@ class _Walk:
         for position, item in enumerate(shell.menu):
             chosen = is_default and position == index
             inner = shell.choose(item, rest if chosen else "")
-            item_ids, item_titles = ids + (_escaped(item.id),), titles + (_escaped(item.title),)
+            item_ids, item_titles = ids + (escaped(item.id),), titles + (escaped(item.title),)
             if not item.submenu:
                 self._entry(inner, ">".join(item_ids), ">".join(item_titles), chosen)
             elif len(item_ids) <= MAX_SUBMENUS:
@@ -196,7 +208,7 @@ def _menu_name(titles: Sequence[str]) -> str:
     return "the submenu '%s'" % ">".join(titles) if titles else "its menu"
 
 
-def default_item(menu: Sequence[MenuItem], default: str) -> Tuple[Optional[int], str, Optional[str]]:
+def default_item(menu: Sequence[MenuItem], default: Optional[str]) -> Tuple[Optional[int], str, Optional[str]]:
     """What $default means in a menu: the item's index, what $default is in the submenu there, and a doubt if any.
 
     As get_entry_number and run_menu in grub-core/normal/menu.c have it: a number counts all items from 0; anything
@@ -204,6 +216,8 @@ def default_item(menu: Sequence[MenuItem], default: str) -> Tuple[Optional[int],
     """
     if not menu:
         return None, "", None
+    if default is None:
+        return 0, "", None
     name, rest = split_default(default)
     named = next((index for index, item in enumerate(menu) if name in (item.title, item.id)), None)
     number, tail = leading_number(default)
@@ -227,7 +241,7 @@ def split_default(default: str) -> Tuple[str, str]:
     return match.group(1).replace(">>", ">"), match.group(2) or ""
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
     """A name as $chosen and $default have it."""
     return name.replace(">", ">>")
 

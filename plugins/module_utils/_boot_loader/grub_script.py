@@ -86,16 +86,17 @@ class Token(NamedTuple):
     word: Word
 
 
-Spend = Callable[[int, str], None]
-"""Takes a number of steps and the place in the file; raises KexecError when too many were taken."""
+Spend = Callable[[int, object], None]
+"""Takes a number of steps and what names the place in the file; raises KexecError when too many were taken."""
 
-# "time", "case", "select", "esac", "[[" and "]]" are reserved too, but stand for nothing in the grammar.
+# "case", "esac" and "select" are reserved without a meaning: fit for arguments only. "[[" and "]]" are not even that.
 _COMPOUND = frozenset(["if", "for", "while", "until"])
 _RESERVED = _COMPOUND | frozenset("then elif else fi do done in function case esac select".split())
-_UNUSABLE = frozenset(["time", "[[", "]]"])
+_UNUSABLE = frozenset(["[[", "]]"])
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_BETWEEN = re.compile(r"(?:[ \t]|\\\n)*(?:#[^\n]*)?")
+_BLANKS = re.compile(r"[ \t]+")
+_COMMENT = re.compile(r"#[^\n]*")
 _PUNCTUATION = re.compile(r"\|\||&&|;;|[\n|&;<>{}]")
 _PLAIN = re.compile(r"[^{}|&$;<> \t\n'\"\\]+")
 _IN_DOUBLE_QUOTES = re.compile(r"[^\"$\\]+")
@@ -129,9 +130,9 @@ class _Lexer:
 
     def next(self) -> Token:
         """The next token; at the end of the text, "end" as often as asked."""
-        self._take(_BETWEEN)
+        continued = self._skip_blanks()
         line = self._line
-        self._spend(1, self._where())
+        self._spend(1, self)
         if self._position >= len(self._text):
             return Token("end", line, ())
         punctuation = self._take(_PUNCTUATION)
@@ -142,14 +143,28 @@ class _Lexer:
         raw = self._text[start : self._position]
         if raw in _UNUSABLE:
             raise self._error("GRUB's shell has no %r" % raw)
+        if continued:
+            return Token("word", line, word)  # Behind a continued line, GRUB takes reserved words for others.
         if raw in _RESERVED:
             return Token(raw, line, word)
         return Token("name" if _NAME.match(raw) else "word", line, word)
 
+    def _skip_blanks(self) -> bool:
+        """Skip blanks, ends of continued lines and a comment; whether a line was continued."""
+        continued = False
+        self._take(_BLANKS)
+        while self._text.startswith("\\\n", self._position):
+            self._spend(1, self)
+            self._escaped()
+            self._take(_BLANKS)
+            continued = True
+        self._take(_COMMENT)
+        return continued
+
     def _word(self) -> Word:
         parts: List[Part] = []
         while self._position < len(self._text):
-            self._spend(1, self._where())
+            self._spend(1, self)
             character = self._text[self._position]
             if character == "'":
                 parts.append(Part(QUOTED, self._single_quoted()))
@@ -157,6 +172,9 @@ class _Lexer:
                 parts.extend(self._double_quoted())
             elif character == "\\":
                 parts.append(Part(TEXT, self._escaped()))
+            elif self._text.startswith('$"', self._position):
+                self._move(self._position + 1)  # A text that GRUB translates.
+                parts.extend(self._double_quoted())
             elif character == "$":
                 parts.append(Part(VARIABLE, self._variable()))
             else:
@@ -180,7 +198,7 @@ class _Lexer:
         parts = [Part(QUOTED, "")]
         self._move(self._position + 1)
         while self._position < len(self._text):
-            self._spend(1, self._where())
+            self._spend(1, self)
             character = self._text[self._position]
             if character == '"':
                 self._move(self._position + 1)
@@ -202,7 +220,9 @@ class _Lexer:
         if not following:
             raise self._error("the file ends in a backslash")
         self._move(self._position + 2)
-        return "" if following == "\n" else following
+        if following == "\n" and self._position >= len(self._text):
+            raise self._error("the file ends in a backslash")
+        return following.strip("\n")
 
     def _variable(self) -> str:
         match = _VARIABLE.match(self._text, self._position)
@@ -222,11 +242,11 @@ class _Lexer:
         self._line += self._text.count("\n", self._position, position)
         self._position = min(position, len(self._text))
 
-    def _where(self) -> str:
+    def __str__(self) -> str:
         return "%s line %d" % (self._path, self._line)
 
     def _error(self, message: str) -> KexecError:
-        return KexecError("%s: %s" % (self._where(), message))
+        return KexecError("%s: %s" % (self, message))
 
 
 class _Parser:

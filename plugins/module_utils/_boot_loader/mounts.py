@@ -81,38 +81,37 @@ def places(mounts: Sequence[Mount], own: Sequence[Mount], path: str) -> Tuple[st
     found: List[str] = []
     for mount in sorted(own, key=lambda mount: (not is_below(mount.point, "/boot"), len(mount.point))):
         if is_below(path, mount.root):
-            found.append(_join(mount.point, path if mount.root == "/" else path[len(mount.root) :]))
+            place = _join(mount.point, path if mount.root == "/" else path[len(mount.root) :])
+            if _shows(mounts, place, [mount]):
+                found.append(place)
     # SUSE's GRUB, with btrfs_relative_path=y, counts from the default subvolume instead: the one mounted on /.
-    found.extend(path for mount in own if mount.kind == "btrfs" and mount.point == "/" and mount.root != "/")
-    visible = []
-    for place in found:
-        top = covering(mounts, place)
-        if place not in visible and top is not None and any(_same_tree(top, mount) for mount in own):
-            visible.append(place)
-    return tuple(visible)
+    subvolume = any(mount.kind == "btrfs" and mount.point == "/" and mount.root != "/" for mount in own)
+    if subvolume and _shows(mounts, path, own):
+        found.append(path)
+    return tuple(found)
+
+
+def _shows(mounts: Sequence[Mount], place: str, own: Sequence[Mount]) -> bool:
+    """Whether what is seen at *place* belongs to one of *own*, and is not hidden by something mounted over it."""
+    top = covering(mounts, place)
+    return top is not None and any((top.device, top.root) == (mount.device, mount.root) for mount in own)
 
 
 def _join(point: str, path: str) -> str:
     return point.rstrip("/") + path
 
 
-def _same_tree(first: Mount, second: Mount) -> bool:
-    return (first.device, first.root) == (second.device, second.root)
-
-
 class FileSystems:
     """The machine's file systems, found by the names that GRUB's configuration has for them."""
 
     def __init__(self, machine: Machine, home: str) -> None:
-        """:param home: a path on the file system that GRUB starts from; it may have to be mounted first."""
+        """:param home: the folder of the boot loader's configuration."""
         self._machine = machine
         machine.exists(home)  # Makes systemd mount a file system that waits for its first use (autofs).
-        try:
-            self._mounts = parse_mountinfo(machine.read_text("/proc/self/mountinfo"))
-        except KexecError:
-            self._mounts = ()
+        self._mounts = read_mounts(machine)
         top = covering(self._mounts, home)
         self._home = [mount for mount in self._mounts if top is not None and mount.device == top.device]
+        self._likely = self._home + [mount for mount in self._mounts if mount.point in ("/", "/boot")]
 
     def locate(self, path: str, root: str) -> Location:
         """The file that GRUB calls *path*, which may begin with a device in parentheses, while $root is *root*."""
@@ -124,12 +123,18 @@ class FileSystems:
         else:
             own, obstacle = self._named(device)
             if obstacle is not None:
-                return Location(None, self._unmounted_boot() or obstacle)
+                return Location(None, self._unmounted() or obstacle)
             candidates = places(self._mounts, own, path)
         for candidate in candidates:
             if self._machine.exists(candidate):
                 return Location(candidate)
-        return Location(None, self._unmounted_boot())
+        return Location(None, self._unmounted())
+
+    def _unmounted(self) -> Optional[str]:
+        """The likeliest reason why a kernel is not there."""
+        if boot_is_unmounted(self._machine):
+            return "cannot be found: /etc/fstab has a file system for /boot, but /boot is not mounted"
+        return None
 
     def _named(self, device: str) -> Tuple[Sequence[Mount], Optional[str]]:
         """The mounts of a file system, or why it cannot be told which they are."""
@@ -138,16 +143,17 @@ class FileSystems:
         kind, _, name = device.partition("/")
         if kind in ("fs-uuid", "label"):
             return self._by_link("/dev/disk/by-" + kind.replace("fs-", ""), name)
-        if self._is_home_disk(device):
-            return self._home, None
         if kind == "file":
             return (), "is on whichever file system has %s, and only GRUB can tell which" % name
+        own = [mount for mount in self._likely if _is_grub_device(device, mount.source)]
+        if len({mount.device for mount in own}) == 1:
+            return own, None
         return (), "is on GRUB's device (%s), which is not known to be a mounted file system of this host" % device
 
     def _by_link(self, folder: str, name: str) -> Tuple[Sequence[Mount], Optional[str]]:
         links = self._machine.names(folder)
         if not links:
-            return self._home, None  # No udev here: GRUB's own file system is where kernels are.
+            return self._likely, None  # Without udev there are no names to compare.
         for link in links:
             if _unescaped(link).lower() == name.lower():
                 block_device = self._machine.link_name("%s/%s" % (folder, link)) or ""
@@ -158,7 +164,7 @@ class FileSystems:
         return (), "is on the file system %s, which this host does not have" % name
 
     def _is_on(self, mount: Mount, block_device: str, uuid: str) -> bool:
-        """Whether a mount is of a file system on *block_device*, such as sda2 or dm-0."""
+        """Whether a mount is of the file system on *block_device*, such as sda2 or dm-0."""
         if mount.source == "/dev/" + block_device or self._machine.link_name(mount.source) == block_device:
             return True
         if mount.kind == "btrfs":  # It may span several devices, of which mountinfo and udev each name one.
@@ -166,29 +172,34 @@ class FileSystems:
             return mount.source.rpartition("/")[2] in members or self._machine.link_name(mount.source) in members
         return mount.device == self._machine.read_word("/sys/class/block/%s/dev" % block_device)
 
-    def _is_home_disk(self, device: str) -> bool:
-        """Whether a device in GRUB's notation can be the one GRUB starts from: the same partition or volume.
 
-        Which disk is hd0 is the firmware's choice, but nobody has two boot partitions of the same number.
-        """
-        if not self._home:
-            return False
-        source = self._home[0].source
-        if device.startswith("lvm/"):
-            return source == "/dev/mapper/" + device[len("lvm/") :]
-        number = re.match(r"hd[0-9]+,(?:gpt|msdos)?([0-9]+)\Z", device)
-        partition = re.match(r"/dev/(?:[hsv]d[a-z]+|xvd[a-z]+|nvme[0-9]+n[0-9]+p|mmcblk[0-9]+p)([0-9]+)\Z", source)
-        return number is not None and partition is not None and number.group(1) == partition.group(1)
+def boot_is_unmounted(machine: Machine) -> bool:
+    """Whether /boot has a file system of its own according to /etc/fstab, but is not mounted."""
+    mounts = read_mounts(machine)
+    if not mounts or any(mount.point == "/boot" for mount in mounts):
+        return False
+    lines = [line.split() for line in (machine.read_word("/etc/fstab") or "").splitlines()]
+    return any(len(fields) > 1 and fields[0][0] != "#" and fields[1].rstrip("/") == "/boot" for fields in lines)
 
-    def _unmounted_boot(self) -> Optional[str]:
-        """The likeliest reason why a kernel is not there."""
-        if any(mount.point == "/boot" for mount in self._mounts) or not self._mounts:
-            return None
-        for line in (self._machine.read_word("/etc/fstab") or "").splitlines():
-            fields = line.split()
-            if len(fields) > 1 and not fields[0].startswith("#") and fields[1].rstrip("/") == "/boot":
-                return "cannot be found: /etc/fstab has a file system for /boot, but /boot is not mounted"
-        return None
+
+def read_mounts(machine: Machine) -> Tuple[Mount, ...]:
+    """What is mounted on the machine; nothing where /proc does not tell."""
+    try:
+        return parse_mountinfo(machine.read_text("/proc/self/mountinfo"))
+    except KexecError:
+        return ()
+
+
+def _is_grub_device(device: str, source: str) -> bool:
+    """Whether what GRUB calls *device* is what Linux calls *source*, as far as that can be told from the names.
+
+    hd0 is the disk that the firmware starts from, where the boot partition is; the others are anybody's guess.
+    """
+    if device.startswith("lvm/"):
+        return source == "/dev/mapper/" + device[len("lvm/") :]
+    number = re.match(r"hd0,(?:gpt|msdos)?([0-9]+)\Z", device)
+    partition = re.match(r"/dev/(?:[hsv]d[a-z]+|xvd[a-z]+|nvme[0-9]+n[0-9]+p|mmcblk[0-9]+p)([0-9]+)\Z", source)
+    return number is not None and partition is not None and number.group(1) == partition.group(1)
 
 
 def _split(path: str, root: str) -> Tuple[str, str]:
