@@ -21,9 +21,10 @@ _LOOK_UP = 0.5
 # A host that goes down and up between two looks has a new boot id all the same: it is asked this often for it.
 _ASK_WHILE_UP = 5.0
 
-# Seconds that a host which has just come up is given for one command before it is asked anew; twice as long each time.
-_FIRST_PATIENCE = 5.0
-_MOST_PATIENCE = 30.0
+# A question that was put to a host which then went down is given up when its SSH server stops answering. That is
+# looked for after a second and then ever more seldom: a host that is busy with its boot needs its time to answer.
+_FIRST_LOOK_BESIDE = 1.0
+_MOST_SELDOM_LOOK_BESIDE = 5.0
 
 _FIRE = {
     # With no image loaded, systemd would do a plain reboot, or load an image of its own choice.
@@ -99,7 +100,6 @@ class Reboot:
         self._deadline = self._start + request.timeout
         self._question: Pending | None = None
         self._asked = self._start
-        self._patience = _FIRST_PATIENCE
         self._unready = ""
         self.outcome = Outcome()
 
@@ -247,16 +247,16 @@ class Reboot:
                 self._note_answering()
                 self._host.reset()
             self._question, self._asked = self._host.start(QUESTION), now
-        # Only for a moment: a host that goes down now leaves the question without an answer for a long time.
+        waited = now - self._asked
+        pause = min(max(waited, _FIRST_LOOK_BESIDE), _MOST_SELDOM_LOOK_BESIDE, self._deadline - now)
         try:
-            answer = self._question.wait(min(_LOOK_DOWN, self._deadline - now))
+            answer = self._question.wait(pause)
         except HostUnreachable as error:
             self._drop_question(str(error))
             return None
         if answer is None:
-            if self._clock.now() - self._asked > self._patience:
-                self._drop_question("a command did not end within %g s" % self._patience)
-                self._patience = min(2 * self._patience, _MOST_PATIENCE)
+            if self._clock.now() - self._asked >= self._request.answer_timeout:
+                self._drop_question("a command did not end within %g s" % self._request.answer_timeout)
             return None
         self._question = None
         boot = parse_boot(answer.stdout)
