@@ -59,6 +59,7 @@ def survey(machine: Machine, selection: Selection) -> Dict[str, Any]:
     except KexecError as error:
         severity = "refuse" if selection.needs_boot_loader() else "warn"
         blockers.append(Blocker("boot_loader", severity, str(error)))
+    blockers += [Blocker("boot_entry_files", "warn", sentence) for sentence in config.warnings] if config else []
 
     target: Optional[Target] = None
     reasons: Optional[List[str]] = None

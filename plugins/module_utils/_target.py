@@ -4,9 +4,11 @@
 """Which kernel a host is meant to run: an entry of its boot loader, its running kernel, or given files."""
 
 import os
+import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import BootConfig, BootEntry
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.version_order import newest
 from ansible_collections.fleetops.kexec.plugins.module_utils._kernel_image import KernelImage, read_kernel
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
 from ansible_collections.fleetops.kexec.plugins.module_utils._running import Running, release_in_name
@@ -14,6 +16,11 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._running import Run
 # Where distributions keep the kernel and the initrd of a release; the first that exists is taken.
 _KERNEL_FILES = ("/boot/vmlinuz-%s", "/boot/vmlinux-%s", "/boot/Image-%s", "/lib/modules/%s/vmlinuz")
 _INITRD_FILES = ("/boot/initrd.img-%s", "/boot/initramfs-%s.img", "/boot/initrd-%s", "/boot/initrd-%s.img")
+
+_RESCUE_NAME = re.compile(r"\b(?:rescue|recovery|emergency)\b")
+_RESCUE_WORDS = frozenset(
+    "single 1 s S rescue emergency recovery systemd.unit=rescue.target systemd.unit=emergency.target".split()
+)
 
 
 class Target(NamedTuple):
@@ -34,7 +41,7 @@ class Selection(NamedTuple):
     """Which kernel the operator means a host to run; all None means the boot loader's default."""
 
     entry: Optional[str]
-    """default, running, or an id, title or release."""
+    """default, newest, running, or an id, title or release."""
     kernel: Optional[str]
     initrds: Tuple[str, ...]
 
@@ -106,6 +113,35 @@ def target_of_files(machine: Machine, kernel: str, initrds: Sequence[str], runni
     return Target(kernel, tuple(initrds), running.cmdline, release_of(machine, kernel), None, None)
 
 
+def target_of_newest(machine: Machine, config: BootConfig) -> Target:
+    """The entry with the highest release of the default's flavour, so that a host on UEK or a cloud kernel stays there.
+
+    Entries that cannot be staged, and those for rescue, are left out. Raises KexecError.
+    """
+    if config.default is None:
+        raise KexecError(
+            "cannot tell the newest kernel, which has to be of the default's flavour: %s names no default (%s)"
+            % (config.path, config.default_problem)
+        )
+    like = release_of(machine, config.default.kernel)
+    if like is None:
+        raise KexecError(
+            "cannot tell the newest kernel, which has to be of the default's flavour: the release of the default %s is "
+            "unknown" % config.default.kernel
+        )
+    entries = [entry for entry in config.entries if entry.problem is None and not _is_for_rescue(entry)]
+    index = newest([release_of(machine, entry.kernel) for entry in entries], like)
+    if index is None:
+        raise KexecError("%s has no entry to stage of the flavour of %s" % (config.path, like))
+    return target_of_entry(machine, entries[index])
+
+
+def _is_for_rescue(entry: BootEntry) -> bool:
+    """By its name, as distributions make such entries, or by what its command line starts."""
+    names = " ".join((entry.id, entry.title, os.path.basename(entry.kernel))).lower()
+    return _RESCUE_NAME.search(names) is not None or bool(_RESCUE_WORDS.intersection(entry.cmdline.split()))
+
+
 def find_entry(machine: Machine, config: BootConfig, wanted: str) -> BootEntry:
     """The entry with that id, title or release; of several the first in the menu, as the boot loader chooses.
 
@@ -140,4 +176,6 @@ def select_target(machine: Machine, selection: Selection, running: Running, conf
         raise ValueError("this selection needs the boot loader's configuration")
     if selection.entry in (None, "default"):
         return target_of_default(machine, config)
+    if selection.entry == "newest":
+        return target_of_newest(machine, config)
     return target_of_entry(machine, find_entry(machine, config, str(selection.entry)))

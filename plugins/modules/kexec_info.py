@@ -11,15 +11,19 @@ description:
   - Reads the running kernel, the boot loader's entries, what is staged for the next kexec, and what stands against
     a kexec.
   - Changes nothing.
-  - Hosts with GRUB and systemd are understood in full. On others, a blocker says what is not known there.
+  - Reads GRUB (with C(grub.cfg) and with Boot Loader Spec files), systemd-boot, legacy GRUB and extlinux. Where
+    several have left their files, the one that has started the host counts. C(grubby), where it is installed, is
+    asked for a second opinion.
+  - Hosts with systemd are understood in full. On others, a blocker says what is not known there.
 author:
   - The fleetops.kexec authors (@fleetops)
 options:
   entry:
     description:
       - The boot entry that the host is meant to run. RV(ignore:kexec.reboot_needed) is judged against it.
-      - V(default) for what the boot loader starts by itself, V(running) for the running kernel, or an entry's id,
-        title or release.
+      - V(default) for what the boot loader starts by itself, V(newest) for the highest release of the default's
+        flavour (such as C(uek), C(cloud), C(rt) or C(debug)) among its entries, V(running) for the running kernel,
+        or an entry's id, title or release.
       - The default is V(default), unless O(kernel) is given.
     type: str
   kernel:
@@ -98,8 +102,8 @@ kexec:
       type: dict
     one_shot_entry:
       description:
-        - The entry that the next start through the boot loader uses once, as written there (GRUB's C(next_entry)),
-          or null.
+        - The entry that the next start through the boot loader uses once, as written there (GRUB's C(next_entry),
+          systemd-boot's C(LoaderEntryOneShot)), or null.
       type: str
     entries:
       description: The boot loader's Linux entries in the order of its menu.
@@ -126,7 +130,9 @@ kexec:
           description: The command line as the boot loader passes it.
           type: str
         source:
-          description: Where the entry was read, V(grub).
+          description:
+            - Where the entry was read, V(grub), V(bls) (by GRUB, in a Boot Loader Spec file), V(systemd-boot),
+              V(grub-legacy), V(extlinux) or V(grubby).
           type: str
         problem:
           description: Why the entry cannot be staged, or null.

@@ -32,6 +32,9 @@ options:
       - V(default) for what the boot loader starts by itself, V(running) for the running kernel with its present
         command line,
         or an entry's id, title or release. Of several with one release, the first in the menu is taken.
+      - V(newest) for the highest release of the default's flavour among the boot loader's entries. The flavour is what
+        a release says beside its numbers, such as C(uek), C(cloud), C(rt), C(debug) or C(generic). Entries for rescue
+        and those that cannot be staged are left out. A release candidate is older than its release.
       - The default is V(default), unless O(kernel) is given.
     type: str
   kernel:

@@ -19,7 +19,7 @@ class BootEntry(NamedTuple):
     cmdline: str
     """As the boot loader would pass it, its variables expanded, ``BOOT_IMAGE=`` not yet added."""
     source: str
-    """The kind of reader: "grub"."""
+    """Where it was read: "grub", "bls" (by GRUB), "systemd-boot", "grub-legacy", "extlinux" or "grubby"."""
     problem: Optional[str] = None
     """Why this entry cannot be staged, as a sentence; None where it can."""
 
@@ -28,7 +28,7 @@ class BootConfig(NamedTuple):
     """A boot loader's configuration, read."""
 
     loader: str
-    """The kind of boot loader: "grub"."""
+    """The kind of boot loader: "grub", "systemd-boot", "grub-legacy", "extlinux"; "grubby" where only that knows."""
     path: str
     """The file that was read, as the running system sees it."""
     entries: Tuple[BootEntry, ...]
@@ -39,3 +39,5 @@ class BootConfig(NamedTuple):
     """Why ``default`` is None, as a sentence."""
     one_shot: Optional[str]
     """The entry that only the next start through the boot loader uses, as written there (GRUB's next_entry)."""
+    warnings: Tuple[str, ...] = ()
+    """What an operator should know of the configuration's files, as sentences."""

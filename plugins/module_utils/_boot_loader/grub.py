@@ -7,9 +7,10 @@ import os
 import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader import grubenv
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader import bls, grubenv
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import BootConfig, BootEntry
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.grub_shell import (
+    Loaded,
     MenuItem,
     Shell,
     Surroundings,
@@ -64,6 +65,7 @@ def read(machine: Machine) -> BootConfig:
         default=walk.default,
         default_problem=walk.default_problem,
         one_shot=one_shot(run.shell.saved),
+        warnings=tuple(warning for folder in run.entry_folders for warning in bls.warnings(machine, folder)),
     )
 
 
@@ -72,12 +74,15 @@ class Run(NamedTuple):
 
     shell: Shell
     file_systems: FileSystems
+    entry_folders: Tuple[str, ...]
+    """Where blscfg has read entry files."""
 
 
 def start_at(machine: Machine, path: str) -> Run:
     """Run a configuration file as GRUB does; raises KexecError."""
     surroundings = _MachineSurroundings(machine, path)
-    return Run(start(surroundings, "(%s)%s" % (RUNNING, path)), surroundings.file_systems)
+    shell = start(surroundings, "(%s)%s" % (RUNNING, path))
+    return Run(shell, surroundings.file_systems, tuple(surroundings.folders))
 
 
 def _is_efi(machine: Machine) -> bool:
@@ -89,6 +94,8 @@ class _MachineSurroundings(Surroundings):
 
     def __init__(self, machine: Machine, path: str) -> None:
         self._machine = machine
+        self.folders: List[str] = []
+        """Where Boot Loader Spec files were read."""
         folder = os.path.dirname(_real_path(machine, path))
         self.file_systems = FileSystems(machine, folder)
         self.prefix = "(%s)%s" % (RUNNING, folder)
@@ -120,6 +127,15 @@ class _MachineSurroundings(Surroundings):
         place = self.file_systems.locate(path, root).path or path
         text = _read_limited(self._machine, place, "GRUB environment block", MAX_ENVIRONMENT_BYTES)
         return grubenv.parse(text, place)
+
+    def entry_files(self, folder: str, root: str) -> Optional[Sequence[bls.EntryFile]]:
+        location = self.file_systems.locate(folder, root)
+        if location.obstacle is not None:
+            raise KexecError("the folder %s with the boot entries %s" % (folder, location.obstacle))
+        if location.path is None or not self._machine.is_directory(location.path):
+            return None
+        self.folders.append(location.path)
+        return bls.read_folder(self._machine, location.path)
 
     def search(self, kind: str, name: str) -> Optional[str]:
         if kind == "file" and self.file_systems.locate(name, HOME).path is not None:
@@ -164,14 +180,16 @@ class _Walk:
             inner = shell.choose(item, rest if chosen else "")
             item_ids, item_titles = ids + (escaped(item.id),), titles + (escaped(item.title),)
             if not item.submenu:
-                self._entry(inner, ">".join(item_ids), ">".join(item_titles), chosen)
+                self._entry(item, inner, ">".join(item_ids), ">".join(item_titles), chosen)
             elif len(item_ids) <= MAX_SUBMENUS:
                 self.menu(inner, item_ids, item_titles, chosen)
             elif chosen:
                 self._note("GRUB's default is in more than %d submenus inside each other" % MAX_SUBMENUS)
 
-    def _entry(self, shell: Shell, identity: str, title: str, chosen: bool) -> None:
+    def _entry(self, item: MenuItem, shell: Shell, identity: str, title: str, chosen: bool) -> None:
         loaded = shell.loaded
+        if loaded is None and item.doubt is not None:
+            loaded = Loaded("linux", "", "", ())  # An entry file that GRUB's shell cannot read.
         if loaded is None or loaded.command != "linux":
             if chosen:
                 how = "starts no operating system" if loaded is None else "uses the command %s" % loaded.command
@@ -185,7 +203,8 @@ class _Walk:
             problem = problem or initrd_problem
         cmdline = loader_cmdline(loaded.arguments)
         problem = shell.uncertain or problem
-        entry = BootEntry(identity, title, kernel, tuple(initrds), cmdline, source="grub", problem=problem)
+        source = "bls" if item.entry_file else "grub"
+        entry = BootEntry(identity, title, kernel, tuple(initrds), cmdline, source, problem)
         self.entries.append(entry)
         if chosen and self.default_problem is None:
             self.default = entry
@@ -222,6 +241,8 @@ def default_item(menu: Sequence[MenuItem], default: Optional[str]) -> Tuple[Opti
     named = next((index for index, item in enumerate(menu) if name in (item.title, item.id)), None)
     number, tail = leading_number(default)
     doubt = None
+    if any(item.entry_file for item in menu) and (named is not None or tail):
+        number = None  # It is Red Hat's GRUB, which looks for the name first, and takes only a whole number for one.
     if number is None:
         index = 0 if named is None else named
     else:

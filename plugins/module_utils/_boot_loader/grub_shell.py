@@ -10,6 +10,8 @@ or in its environment block is asked of a :class:`Surroundings`, so that everyth
 import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader import grub_bls
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.bls import EntryFile
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.grub_script import (
     QUOTED,
     TEXT,
@@ -48,7 +50,6 @@ _OTHER_LOADERS = frozenset(
 _LEAVING = frozenset("boot exit halt normal_exit reboot".split())
 # What these find depends on firmware, hardware or the time, and is there to decide what follows.
 _UNKNOWABLE = frozenset("cpuid date efivar getenv hashsum probe rdmsr regexp smbios".split())
-_BOOT_LOADER_SPEC = frozenset(["blscfg", "bls_import", "uki"])
 
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _NUMBER = re.compile(r"[ \t\r\n]*(?:0x(?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]+)|(?!0x)(?P<decimal>[0-9]+))")
@@ -63,6 +64,10 @@ class MenuItem(NamedTuple):
     submenu: bool
     arguments: Tuple[str, ...]
     body: Block
+    entry_file: str = ""
+    """The Boot Loader Spec file that blscfg made it of."""
+    doubt: Optional[str] = None
+    """Why GRUB may make something else of that file, as a sentence."""
 
 
 class Loaded(NamedTuple):
@@ -114,6 +119,10 @@ class Surroundings:
     def environment(self, path: str, root: str) -> Optional[Dict[str, str]]:
         """The variables of an environment block; None where they cannot be told. Raises KexecError."""
         return {}
+
+    def entry_files(self, folder: str, root: str) -> Optional[Sequence[EntryFile]]:
+        """The Boot Loader Spec files of a folder; None where there is no such folder. Raises KexecError."""
+        return None
 
     def search(self, kind: str, name: str) -> Optional[str]:
         """What names a found file system in $root, None where there is none; *kind*: "file", "label", "fs-uuid"."""
@@ -204,6 +213,8 @@ class Shell:
         self._commands: Dict[str, Callable[[Invocation], int]] = {
             ".": self._source,
             "[": self._test,
+            "bls_import": self._blscfg,
+            "blscfg": self._blscfg,
             "break": self._leave_loop,
             "cmostest": self._fail,  # Is a button pressed? Not when the machine restarts by itself.
             "configfile": self._configfile,
@@ -235,6 +246,7 @@ class Shell:
             "source": self._source,
             "submenu": self._menuentry,
             "test": self._test,
+            "uki": self._uki,
             "unset": self._unset,
         }
 
@@ -260,6 +272,7 @@ class Shell:
             environment.values.pop("default", None)
         context = Shell(self._session, environment, dict(self._functions))
         context._scope = list(item.arguments)
+        context.uncertain = item.doubt
         depth = self._session.depth
         try:
             context._run(item.body)
@@ -363,11 +376,6 @@ class Shell:
             return 0
         if name in _LEAVING:
             raise _Leave("%s: GRUB leaves the menu here by the command %s" % (command.where, name))
-        if name in _BOOT_LOADER_SPEC:
-            raise KexecError(
-                "%s: this menu takes its entries from Boot Loader Spec files (the command %s), "
-                "which this version does not read" % (command.where, name)
-            )
         if name in _UNKNOWABLE:
             self._doubt("%s decides by the command %s, which only GRUB can answer" % (command.where, name))
             return 0
@@ -614,6 +622,38 @@ class Shell:
         identity = options.get("id")
         title = positional[0]
         self.menu.append(MenuItem(title, title if identity is None else identity, submenu, tuple(positional), body))
+        return 0
+
+    def _blscfg(self, call: Invocation) -> int:
+        """Takes the entries of Boot Loader Spec files into the menu."""
+        if call.arguments:
+            raise KexecError("%s: %s with arguments is not known to this version" % (call.where, call.name))
+        own = self.environment.values.get("blsdir")
+        folders = grub_bls.DEFAULT_FOLDERS if own is None else (own,) + grub_bls.DEFAULT_FOLDERS[1:]
+        files: Optional[Sequence[EntryFile]] = None
+        for folder in folders:
+            if files is None:
+                files = self._session.surroundings.entry_files(folder, self.environment.get("root"))
+        if files is None:
+            raise KexecError(
+                "%s: this menu takes its entries from Boot Loader Spec files (the command %s), and there is no folder "
+                "of them: looked for %s" % (call.where, call.name, " and ".join(folders))
+            )
+        for item in grub_bls.menu_items(files, self.environment.values.get):
+            self._import(item)
+        return 0
+
+    def _import(self, item: grub_bls.Imported) -> None:
+        self._session.steps.spend(50, item.path)
+        doubt, body = item.doubt, ()  # type: Optional[str], Block
+        try:
+            body = parse(item.script, item.path, self._session.steps.spend)
+        except KexecError as error:
+            doubt = doubt or str(error)
+        self.menu.append(MenuItem(item.title, item.id, False, (item.title,) + item.arguments, body, item.path, doubt))
+
+    def _uki(self, call: Invocation) -> int:
+        self._doubt("%s takes unified kernel images into the menu, which this version does not read" % call.where)
         return 0
 
     def _linux(self, call: Invocation) -> int:

@@ -10,12 +10,15 @@ and ``/@/boot/vmlinuz`` on btrfs is so too.
 import re
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.links import real_path
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
 
 HOME = "boot"
 """The name given here to GRUB's first $root: the file system of its own configuration."""
 RUNNING = "machine"
 """The name given here to a device whose paths are those of the running system."""
+
+_BOOT_FOLDERS = ("/boot/efi", "/boot", "/efi")
 
 
 class Mount(NamedTuple):
@@ -127,7 +130,8 @@ class FileSystems:
             candidates = places(self._mounts, own, path)
         for candidate in candidates:
             if self._machine.exists(candidate):
-                return Location(candidate)
+                out = None if device == RUNNING else leads_out(self._machine, self._mounts, candidate)
+                return Location(None if out else candidate, out)
         return Location(None, self._unmounted())
 
     def _unmounted(self) -> Optional[str]:
@@ -171,6 +175,24 @@ class FileSystems:
             members = self._machine.names("/sys/fs/btrfs/%s/devices" % uuid)
             return mount.source.rpartition("/")[2] in members or self._machine.link_name(mount.source) in members
         return mount.device == self._machine.read_word("/sys/class/block/%s/dev" % block_device)
+
+
+def leads_out(machine: Machine, mounts: Sequence[Mount], path: str) -> Optional[str]:
+    """Why the boot loader's file at *path* is not to be used: the end of a sentence; None where it may be.
+
+    A boot loader follows a link within one file system at most, and what lies outside of /boot is seldom guarded as
+    /boot is: so a link that leads out is refused, whatever the running system finds behind it.
+    """
+    real = real_path(machine, path)
+    if real == path:
+        return None
+    folder = next((folder for folder in _BOOT_FOLDERS if is_below(path, folder)), None)
+    if folder is not None and not is_below(real, folder):
+        return "is a symbolic link out of %s, to %s" % (folder, real)
+    here, there = covering(mounts, path), covering(mounts, real)
+    if here is not None and there is not None and here.device != there.device:
+        return "is a symbolic link to %s on another file system, where the boot loader cannot follow it" % real
+    return None
 
 
 def boot_is_unmounted(machine: Machine) -> bool:

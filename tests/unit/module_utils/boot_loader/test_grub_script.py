@@ -251,7 +251,7 @@ def test_what_only_grub_can_answer_makes_the_result_uncertain(text, reason):
 
 
 def test_entries_of_boot_loader_spec_files_are_refused():
-    with pytest.raises(KexecError, match=r"grub.cfg line 2: .* Boot Loader Spec files .* does not read"):
+    with pytest.raises(KexecError, match=r"grub.cfg line 2: .* Boot Loader Spec files .* no folder of them"):
         start("insmod blscfg\nblscfg\n")
     assert start("if false; then blscfg; fi\n").menu == []
 
