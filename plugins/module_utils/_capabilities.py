@@ -16,14 +16,14 @@ def capabilities(machine: Machine, release: str) -> Dict[str, Any]:
     config = _kernel_config(machine, release)
     has_kexec = _kexec.is_loaded(machine) is not None
     lockdown = _kexec.lockdown_of(machine)
-    forced = _is_set(config, "CONFIG_KEXEC_SIG_FORCE")
+    secure_boot = _secure_boot(machine)
     return {
         "file_load": has_kexec and _is_set(config, "CONFIG_KEXEC_FILE"),
         "legacy_load": has_kexec and _is_set(config, "CONFIG_KEXEC"),
         "tools": machine.find_program("kexec"),
-        "signature_enforced": True if lockdown not in (None, "none") else forced,
+        "signature_enforced": _signature_enforced(config, lockdown, secure_boot),
         "lockdown": lockdown,
-        "secure_boot": _secure_boot(machine),
+        "secure_boot": secure_boot,
         "load_disabled": _kexec.is_load_disabled(machine),
     }
 
@@ -42,6 +42,15 @@ def _is_set(config: Optional[str], option: str) -> Optional[bool]:
     if config is None:
         return None
     return re.search(r"^%s=y$" % re.escape(option), config, re.MULTILINE) is not None
+
+
+def _signature_enforced(config: Optional[str], lockdown: Optional[str], secure_boot: Optional[bool]) -> Optional[bool]:
+    if lockdown not in (None, "none"):
+        return True
+    # security/integrity/ima/ima_efi.c: under Secure Boot that policy enforces signatures without any lockdown.
+    if secure_boot and _is_set(config, "CONFIG_IMA_ARCH_POLICY") and _is_set(config, "CONFIG_KEXEC_SIG"):
+        return True
+    return _is_set(config, "CONFIG_KEXEC_SIG_FORCE")
 
 
 def _secure_boot(machine: Machine) -> Optional[bool]:

@@ -1,20 +1,75 @@
 # Copyright (c) 2026, the fleetops.kexec authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What kind of host this is: init system, virtualisation, hardware, and how long its firmware takes."""
+"""What kind of host this is: init system, container or virtual machine. It is asked by one command."""
 
-import hashlib
 import re
-from typing import Any, Dict, List, Optional
+from typing import Dict, NamedTuple, Optional
 
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
-from ansible_collections.fleetops.kexec.plugins.module_utils._running import Running
 
-# Machines are known that report nonsense as their firmware's time; nothing real takes longer than this.
-_MOST_FIRMWARE_SECONDS = 3600.0
+# The containers among the names that systemd has for virtualisation (src/basic/virt.c); the others are machines.
+_CONTAINERS = (
+    "systemd-nspawn",
+    "lxc-libvirt",
+    "lxc",
+    "openvz",
+    "docker",
+    "podman",
+    "rkt",
+    "wsl",
+    "proot",
+    "pouch",
+    "container-other",
+)
 
-# PCI base classes (the PCI Code and ID Assignment Specification) whose drivers a kexec puts to the test.
-_PCI_CLASSES = ("0x01", "0x02", "0x03")  # storage, network, display
+# Properties of systemd's manager (org.freedesktop.systemd1(5)). An older systemd leaves out what it does not know.
+_PROPERTIES = (
+    "Virtualization",
+    "ConfidentialVirtualization",
+    "FirmwareTimestampMonotonic",
+    "LoaderTimestampMonotonic",
+)
+
+# What shows in the guest that its memory is hidden from its host, where systemd does not tell.
+_CONFIDENTIAL_DEVICES = (("/dev/sev-guest", "sev-snp"), ("/dev/tdx_guest", "tdx"))
+_PROTECTED_S390 = "/sys/firmware/uv/prot_virt_guest"
+
+
+class HostKind(NamedTuple):
+    """What kind of host this is."""
+
+    init: str
+    """systemd, or the name of process 1."""
+    container: Optional[str]
+    """The kind of container; None on a machine of its own."""
+    virtualization: str
+    """The container's kind, or the hypervisor's as systemd names it, or none, or unknown."""
+    confidential: Optional[str]
+    """The technique that hides the guest's memory from its host, as systemd names it; None where there is none."""
+    before_firmware: int
+    """Microseconds from the start of the firmware to that of the kernel, says systemd; 0 where it does not know."""
+    before_loader: int
+    """Microseconds from the start of the boot loader to that of the kernel."""
+
+
+def read_host_kind(machine: Machine) -> HostKind:
+    """Ask once for all of it."""
+    init = init_system(machine)
+    manager = _manager(machine) if init == "systemd" else {}
+    # systemd has an empty word for none.
+    detected = manager["Virtualization"] or "none" if "Virtualization" in manager else _detected(machine)
+    container = _marked_container(machine)
+    if container is None and detected in _CONTAINERS:
+        container = detected
+    return HostKind(
+        init=init,
+        container=container,
+        virtualization=container or detected or "unknown",
+        confidential=manager.get("ConfidentialVirtualization") or _confidential(machine),
+        before_firmware=int(manager.get("FirmwareTimestampMonotonic", 0)),
+        before_loader=int(manager.get("LoaderTimestampMonotonic", 0)),
+    )
 
 
 def init_system(machine: Machine) -> str:
@@ -24,8 +79,29 @@ def init_system(machine: Machine) -> str:
     return machine.read_word("/proc/1/comm") or "unknown"
 
 
-def container_of(machine: Machine) -> Optional[str]:
-    """The kind of container that this is; None on a machine of its own."""
+def _manager(machine: Machine) -> Dict[str, str]:
+    """What systemd answers; empty where it gives none."""
+    program = machine.find_program("systemctl")
+    if program is None:
+        return {}
+    result = machine.run(program, "show", *["--property=" + name for name in _PROPERTIES])
+    values = dict(re.findall(r"^(\w+)=(.*)$", result.stdout, re.MULTILINE))
+    return {
+        name: value
+        for name, value in values.items()
+        if name in _PROPERTIES and (value.isdigit() or not name.endswith("Monotonic"))
+    }
+
+
+def _detected(machine: Machine) -> Optional[str]:
+    """What systemd-detect-virt says, a container before the machine that it runs on; None where it is missing."""
+    program = machine.find_program("systemd-detect-virt")
+    # It prints "none" and returns 1 where there is neither.
+    return None if program is None else machine.run(program).stdout.strip()
+
+
+def _marked_container(machine: Machine) -> Optional[str]:
+    """The container that leaves a mark in its file system or in the environment of its first process."""
     for marker, kind in (("/run/.containerenv", "podman"), ("/.dockerenv", "docker")):
         if machine.exists(marker):
             return kind
@@ -40,85 +116,11 @@ def container_of(machine: Machine) -> Optional[str]:
     for variable in environment:
         if variable.startswith("container="):
             return variable[len("container=") :] or "unknown"
-    program = machine.find_program("systemd-detect-virt")
-    if program is not None:
-        result = machine.run(program, "--container")
-        if result.rc == 0:
-            return result.stdout.strip()
     return None
 
 
-def virtualization_of(machine: Machine) -> str:
-    """The container's kind, or the hypervisor's as systemd-detect-virt names it, or none, or unknown."""
-    container = container_of(machine)
-    if container is not None:
-        return container
-    program = machine.find_program("systemd-detect-virt")
-    if program is None:
-        return "unknown"
-    # It prints "none" and returns 1 on real hardware.
-    return machine.run(program, "--vm").stdout.strip() or "unknown"
-
-
-def hardware(machine: Machine) -> Dict[str, Any]:
-    """Vendor, product, firmware and drivers, and the class that hosts alike in all of these share."""
-    vendor = machine.read_word("/sys/class/dmi/id/sys_vendor") or ""
-    product = machine.read_word("/sys/class/dmi/id/product_name") or _device_tree_model(machine)
-    firmware = machine.read_word("/sys/class/dmi/id/bios_version") or ""
-    drivers = _pci_drivers(machine)
-    digest = hashlib.sha256("\0".join([vendor, product, firmware] + drivers).encode("utf-8", "surrogateescape"))
-    name = re.sub(r"[^a-z0-9]+", "-", ("%s %s" % (vendor, product)).lower()).strip("-")[:40].strip("-")
-    return {
-        "class": "%s-%s" % (name or "unknown", digest.hexdigest()[:8]),
-        "vendor": vendor,
-        "product": product,
-        "firmware_version": firmware,
-        "drivers": drivers,
-    }
-
-
-def _device_tree_model(machine: Machine) -> str:
-    return (machine.read_word("/proc/device-tree/model") or "").rstrip("\0")
-
-
-def _pci_drivers(machine: Machine) -> List[str]:
-    """The drivers bound to storage, network and display devices, sorted, each once."""
-    drivers = set()
-    for device in machine.names("/sys/bus/pci/devices"):
-        folder = "/sys/bus/pci/devices/" + device
-        if (machine.read_word(folder + "/class") or "").startswith(_PCI_CLASSES):
-            driver = machine.link_name(folder + "/driver")
-            if driver is not None:
-                drivers.add(driver)
-    return sorted(drivers)
-
-
-def firmware_times(machine: Machine, running: Running) -> Dict[str, Any]:
-    """Seconds that the firmware and the boot loader took, an estimate by systemd; None where it does not know.
-
-    After a kexec systemd shows those of the last boot through the firmware.
-    """
-    firmware: Optional[float] = None
-    loader: Optional[float] = None
-    program = machine.find_program("systemctl") if init_system(machine) == "systemd" else None
-    if program is not None:
-        result = machine.run(
-            program, "show", "--property=FirmwareTimestampMonotonic", "--property=LoaderTimestampMonotonic"
-        )
-        values = dict(re.findall(r"^(\w+)=(\d+)$", result.stdout, re.MULTILINE))
-        # Microseconds before the kernel's start; 0 stands for unknown (org.freedesktop.systemd1(5)).
-        before_firmware = int(values.get("FirmwareTimestampMonotonic", 0))
-        before_loader = int(values.get("LoaderTimestampMonotonic", 0))
-        if before_firmware > before_loader > 0:
-            firmware = _plausible((before_firmware - before_loader) / 1e6)
-        if before_loader > 0:
-            loader = _plausible(before_loader / 1e6)
-    return {
-        "firmware_seconds": firmware,
-        "loader_seconds": loader,
-        "firmware_times_stale": running.booted_by == "kexec",
-    }
-
-
-def _plausible(seconds: float) -> Optional[float]:
-    return round(seconds, 3) if seconds <= _MOST_FIRMWARE_SECONDS else None
+def _confidential(machine: Machine) -> Optional[str]:
+    for device, kind in _CONFIDENTIAL_DEVICES:
+        if machine.exists(device):
+            return kind
+    return "protvirt" if machine.read_word(_PROTECTED_S390) == "1" else None

@@ -26,13 +26,20 @@ _LOCKDOWN = "/sys/kernel/security/lockdown"
 
 _NO_CALL = "this kernel is built without the kexec_file_load system call (CONFIG_KEXEC_FILE)"
 
+UNSIGNED = "the image is not signed, and this kernel accepts signed ones only; use a signed kernel package"
+ALTERED = "the signature does not match: the image is damaged or altered; install its package again"
+LIMIT_USED_UP = (
+    "the limit kernel.kexec_load_limit_reboot is used up, which lasts until the next boot; "
+    "reboot this host through the firmware"
+)
+
 # Each errno of kexec_file_load, from kernel/kexec_file.c, arch/*/kernel/*kexec*.c and crypto/asymmetric_keys.
 # EPERM has several causes and is told apart by _why_not_permitted.
 _SENTENCES = {
     errno.ENOSYS: _NO_CALL + "; install kexec-tools, or boot a kernel that has it",
     errno.EACCES: "Secure Boot or IMA refuses it: only kernels signed by a trusted key may be staged",
-    errno.ENODATA: "the image is not signed, and this kernel accepts signed ones only; use a signed kernel package",
-    errno.EKEYREJECTED: "the signature does not match: the image is damaged or altered; install its package again",
+    errno.ENODATA: UNSIGNED,
+    errno.EKEYREJECTED: ALTERED,
     errno.EBADMSG: "the signature of the image is malformed; install its package again",
     errno.ELIBBAD: "the image is truncated, or its signature is malformed; install its package again",
     errno.ENOPKG: "the signature uses an algorithm that this kernel does not have; install the distribution's kernel",
@@ -73,6 +80,11 @@ def is_load_disabled(machine: Machine) -> bool:
     return machine.read_word(_LOAD_DISABLED) == "1"
 
 
+def is_limit_used_up(machine: Machine) -> bool:
+    """Whether no more loads are permitted until the next boot."""
+    return machine.read_word(_LOAD_LIMIT) == "0"
+
+
 def lockdown_of(machine: Machine) -> Optional[str]:
     """none, integrity or confidentiality; None where this kernel has no lockdown."""
     text = machine.read_word(_LOCKDOWN)
@@ -93,11 +105,8 @@ def _why_not_permitted(machine: Machine) -> str:
         return "it needs root; use become: true"
     if is_load_disabled(machine):
         return "kernel.kexec_load_disabled is 1, which lasts until the next boot; reboot this host through the firmware"
-    if machine.read_word(_LOAD_LIMIT) == "0":
-        return (
-            "the limit kernel.kexec_load_limit_reboot is used up, which lasts until the next boot; "
-            "reboot this host through the firmware"
-        )
+    if is_limit_used_up(machine):
+        return LIMIT_USED_UP
     lockdown = lockdown_of(machine)
     if lockdown not in (None, "none"):
         return "kernel lockdown (%s) refuses it: only kernels signed by a trusted key may be staged" % lockdown
@@ -142,6 +151,12 @@ def _load_file(machine: Machine, image: Image, initrd_fd: int) -> int:
 
 
 def _load_with_tools(machine: Machine, image: Image, initrd_path: Optional[str]) -> None:
+    lockdown = lockdown_of(machine)
+    if lockdown not in (None, "none"):
+        raise KexecError(
+            "cannot stage the kernel %s: kernel lockdown (%s) permits the kexec_file_load call only, and the kexec "
+            "program makes the older one" % (image.kernel, lockdown)
+        )
     program = find_tools(machine, "load")
     initrd = [] if initrd_path is None else ["--initrd=" + initrd_path]
     result = machine.run(program, "-l", image.kernel, "--append=" + image.cmdline, *initrd)

@@ -50,6 +50,13 @@ class CommandResult(NamedTuple):
     stderr: str
 
 
+class Space(NamedTuple):
+    """Room on a file system that can be written to, in bytes, for users other than root."""
+
+    free: int
+    total: int
+
+
 # Runs an argument list with LC_ALL=C; raises OSError where the program cannot be started.
 RunCommand = Callable[[Sequence[str]], Tuple[int, str, str]]
 
@@ -75,6 +82,10 @@ class SystemCalls:
         if returned != 0:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code))
+
+    def statvfs(self, path: str) -> os.statvfs_result:
+        """statvfs(3)."""
+        return os.statvfs(path)
 
 
 class Machine:
@@ -131,6 +142,16 @@ class Machine:
             return os.stat(self.path(path))
         except OSError as error:
             raise KexecError("cannot look at %s: %s" % (path, error.strerror))
+
+    def space(self, path: str) -> Optional[Space]:
+        """The room on the file system of *path*; None where it cannot be told, or is not written to."""
+        try:
+            status = self.calls.statvfs(self.path(path))
+        except OSError:
+            return None
+        if status.f_flag & os.ST_RDONLY:
+            return None
+        return Space(status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize)
 
     def read_bytes(self, path: str, limit: int = -1) -> bytes:
         """The content of *path*, at most *limit* bytes of it; raises KexecError."""

@@ -12,8 +12,9 @@ import os
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from ansible_collections.fleetops.kexec.plugins.module_utils import _cmdline, _kexec
-from ansible_collections.fleetops.kexec.plugins.module_utils._blockers import kernel_blockers
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.kernel import kernel_blockers
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.detect import read_boot_loader
+from ansible_collections.fleetops.kexec.plugins.module_utils._host_kind import read_host_kind
 from ansible_collections.fleetops.kexec.plugins.module_utils._kernel_image import check_initrd
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
 from ansible_collections.fleetops.kexec.plugins.module_utils._running import read_running
@@ -232,7 +233,7 @@ def plan_for(machine: Machine, request: Request) -> Plan:
     loaded = bool(_kexec.is_loaded(machine))
     if not request.loaded:
         return plan_unload(loaded, record, running.boot_id)
-    blockers = kernel_blockers(machine)
+    blockers = kernel_blockers(machine, read_host_kind(machine).container)
     if blockers:
         raise KexecError("cannot stage a kernel: " + "; ".join(blocker.message for blocker in blockers))
     config = read_boot_loader(machine) if request.selection.needs_boot_loader() else None

@@ -6,16 +6,26 @@
 from typing import Any, Dict, List, Optional
 
 from ansible_collections.fleetops.kexec.plugins.module_utils import _kexec, _staging
-from ansible_collections.fleetops.kexec.plugins.module_utils._blockers import Blocker, init_blockers, kernel_blockers
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.blocker import REFUSE, WARN, Blocker, Rules
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.disks import disk_blockers
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.kernel import (
+    call_blockers,
+    init_blockers,
+    kernel_blockers,
+)
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.known_trouble import troubles_of
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.machine import (
+    firmware_blockers,
+    guest_blockers,
+    space_blockers,
+)
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.target import target_blockers
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.detect import read_boot_loader
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import BootConfig, BootEntry
 from ansible_collections.fleetops.kexec.plugins.module_utils._capabilities import capabilities
-from ansible_collections.fleetops.kexec.plugins.module_utils._host_kind import (
-    firmware_times,
-    hardware,
-    init_system,
-    virtualization_of,
-)
+from ansible_collections.fleetops.kexec.plugins.module_utils._firmware_times import firmware_times
+from ansible_collections.fleetops.kexec.plugins.module_utils._hardware import Hardware, read_hardware
+from ansible_collections.fleetops.kexec.plugins.module_utils._host_kind import HostKind, read_host_kind
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
 from ansible_collections.fleetops.kexec.plugins.module_utils._running import Running, kernel_version, read_running
 from ansible_collections.fleetops.kexec.plugins.module_utils._target import (
@@ -45,21 +55,22 @@ def reboot_reasons(machine: Machine, target: Target, running: Running) -> List[s
     return reasons
 
 
-def survey(machine: Machine, selection: Selection) -> Dict[str, Any]:
+def survey(machine: Machine, selection: Selection, rules: Rules) -> Dict[str, Any]:
     """The value of ``kexec`` in the module's result. Raises KexecError only where /proc itself is not readable."""
     running = read_running(machine)
     record = _staging.read_record(machine, running.boot_id)
-    blockers = kernel_blockers(machine)
-    init = init_system(machine)
-    blockers += init_blockers(init)
+    kind = read_host_kind(machine)
+    hardware = read_hardware(machine)
+    able = capabilities(machine, running.release)
+    blockers = kernel_blockers(machine, kind.container) + init_blockers(kind.init) + call_blockers(machine, able)
 
     config: Optional[BootConfig] = None
     try:
         config = read_boot_loader(machine)
     except KexecError as error:
-        severity = "refuse" if selection.needs_boot_loader() else "warn"
+        severity = REFUSE if selection.needs_boot_loader() else WARN
         blockers.append(Blocker("boot_loader", severity, str(error)))
-    blockers += [Blocker("boot_entry_files", "warn", sentence) for sentence in config.warnings] if config else []
+    blockers += [Blocker("boot_entry_files", WARN, sentence) for sentence in config.warnings] if config else []
 
     target: Optional[Target] = None
     reasons: Optional[List[str]] = None
@@ -67,8 +78,10 @@ def survey(machine: Machine, selection: Selection) -> Dict[str, Any]:
         try:
             target = select_target(machine, selection, running, config)
             reasons = reboot_reasons(machine, target, running)
+            blockers += target_blockers(machine, target, able)
         except KexecError as error:
-            blockers.append(Blocker("target", "refuse", str(error)))
+            blockers.append(Blocker("target", REFUSE, str(error)))
+    blockers += _machine_blockers(machine, kind, hardware, running.cmdline if target is None else target.cmdline, rules)
 
     result: Dict[str, Any] = {
         "running": dict(running._asdict()),
@@ -82,16 +95,32 @@ def survey(machine: Machine, selection: Selection) -> Dict[str, Any]:
             "crash": _kexec.is_crash_loaded(machine),
             "ours": None if record is None else dict(record._asdict()),
         },
-        "capabilities": capabilities(machine, running.release),
-        "init": init,
-        "virtualization": virtualization_of(machine),
-        "hardware": hardware(machine),
+        "capabilities": able,
+        "init": kind.init,
+        "virtualization": kind.virtualization,
+        "hardware": hardware.as_result(),
         "reboot_needed": None if reasons is None else bool(reasons),
         "reboot_reasons": reasons or [],
-        "blockers": [dict(blocker._asdict()) for blocker in blockers],
+        "blockers": [dict(blocker._asdict()) for blocker in rules.remaining(blockers)],
     }
-    result.update(firmware_times(machine, running))
+    result.update(firmware_times(machine, kind, running.booted_by))
     return result
+
+
+def _machine_blockers(
+    machine: Machine, kind: HostKind, hardware: Hardware, cmdline: str, rules: Rules
+) -> List[Blocker]:
+    """What speaks against a kexec of this machine; of a container's host nothing is said."""
+    if kind.container is not None:
+        return []
+    troubles = troubles_of(hardware, kind.virtualization, rules.known_trouble)
+    return (
+        guest_blockers(machine, kind)
+        + [Blocker(row.id, row.severity, "%s (source: %s)" % (row.message, row.source)) for row in troubles]
+        + disk_blockers(machine, cmdline)
+        + firmware_blockers(machine)
+        + space_blockers(machine)
+    )
 
 
 def _shown(machine: Machine, entry: BootEntry) -> Dict[str, Any]:

@@ -33,6 +33,61 @@ options:
     description: The initial RAM disks that go with O(kernel).
     type: list
     elements: path
+  known_trouble:
+    description:
+      - Hardware and drivers with which a kexec goes wrong, in addition to those that the collection knows. A host that
+        fulfils all given conditions of an item has it as a blocker.
+      - A condition is a shell pattern, or several separated by C(|). Upper and lower case are the same.
+      - An item with the id of a known one replaces it. To be rid of a known one, name it in O(ignore_blockers).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      id:
+        description: The blocker's id.
+        type: str
+        required: true
+      severity:
+        description: V(refuse), where the host is not to be rebooted by kexec, or V(warn).
+        type: str
+        choices: [refuse, warn]
+        default: refuse
+      message:
+        description: A sentence for the operator.
+        type: str
+        required: true
+      driver:
+        description: A driver bound to a PCI device, or a loaded module.
+        type: str
+      pci:
+        description:
+          - The ids of a PCI device, its vendor, its type, its subsystem's vendor and its subsystem, as in
+            V(1002:515e:103c:3234).
+        type: str
+      vendor:
+        description: The system's vendor, RV(ignore:kexec.hardware.vendor).
+        type: str
+      product:
+        description: The system's product name, RV(ignore:kexec.hardware.product).
+        type: str
+      asset_tag:
+        description: The asset tag of the chassis.
+        type: str
+      processor:
+        description: The model name of the processor.
+        type: str
+      virtualization:
+        description: RV(ignore:kexec.virtualization).
+        type: str
+  ignore_blockers:
+    description:
+      - Ids of blockers to leave out of the answer.
+      - What really cannot work cannot be ignored, and its id here is an error, as is one that no blocker has. These are
+        V(boot_loader), V(container), V(init), V(load_disabled), V(load_limit), V(no_call), V(no_kexec), V(not_root) and
+        V(target).
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -56,6 +111,15 @@ EXAMPLES = r"""
 - name: Look at the host
   fleetops.kexec.kexec_info:
   register: host
+
+- name: Look, with what is known of the own machines
+  fleetops.kexec.kexec_info:
+    known_trouble:
+      - id: old_nics
+        driver: bnx2x
+        product: ProLiant DL380 G7*
+        message: the network adapters of this model stay dark after a kexec
+    ignore_blockers: [mellanox_firmware]
 
 - name: Say which hosts need a reboot
   ansible.builtin.debug:
@@ -231,13 +295,15 @@ kexec:
           type: list
           elements: str
     firmware_seconds:
-      description: Seconds that the firmware took, an estimate by systemd, or null.
+      description:
+        - Seconds that the firmware took, or null where that is not known or absurd (above an hour).
+        - An estimate, by systemd or by the firmware itself in ACPI's table FPDT.
       type: float
     loader_seconds:
-      description: Seconds that the boot loader took, an estimate by systemd, or null.
+      description: Seconds that the boot loader took, from the same source, or null.
       type: float
     firmware_times_stale:
-      description: Whether these times are those of an earlier boot, because this one came by kexec.
+      description: Whether these times are those of the last boot through the firmware, because this one came by kexec.
       type: bool
     reboot_needed:
       description: Whether the host must reboot to run what it is meant to, or null where that cannot be told.
@@ -247,12 +313,22 @@ kexec:
       type: list
       elements: str
     blockers:
-      description: What stands against a kexec of this host.
+      description: What stands against a kexec of this host, but for O(ignore_blockers).
       type: list
       elements: dict
       contains:
         id:
-          description: A short name.
+          description:
+            - A short name.
+            - Without remedy here, V(container), V(not_root), V(no_kexec), V(load_disabled), V(load_limit), V(no_call),
+              V(init), V(boot_loader), V(target).
+            - The kernel that is to run, V(unsigned_kernel), V(altered_kernel), V(no_room), V(crash_kernel),
+              V(boot_entry_files).
+            - The machine, V(xen), V(confidential_guest), V(luks_passphrase), V(tpm_sealed), V(firmware_update),
+              V(root_full).
+            - Hardware and drivers, V(nvidia), V(radeon_rn50), V(meteor_lake), V(smart_array), V(mellanox_firmware),
+              V(ioatdma), V(hpwdt), V(ipmi_watchdog), V(jasper_lake), V(raspberry_pi_4), V(azure), and those of
+              O(known_trouble).
           type: str
           sample: load_disabled
         severity:
@@ -264,6 +340,7 @@ kexec:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.blocker import Rules
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, machine_of, shown
 from ansible_collections.fleetops.kexec.plugins.module_utils._survey import survey
 from ansible_collections.fleetops.kexec.plugins.module_utils._target import Selection
@@ -275,13 +352,31 @@ def main() -> None:
             "entry": {"type": "str"},
             "kernel": {"type": "path"},
             "initrd": {"type": "list", "elements": "path"},
+            "known_trouble": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "id": {"type": "str", "required": True},
+                    "severity": {"type": "str", "choices": ["refuse", "warn"], "default": "refuse"},
+                    "message": {"type": "str", "required": True},
+                    "driver": {"type": "str"},
+                    "pci": {"type": "str"},
+                    "vendor": {"type": "str"},
+                    "product": {"type": "str"},
+                    "asset_tag": {"type": "str"},
+                    "processor": {"type": "str"},
+                    "virtualization": {"type": "str"},
+                },
+            },
+            "ignore_blockers": {"type": "list", "elements": "str", "default": []},
         },
         mutually_exclusive=[("entry", "kernel")],
         required_by={"initrd": ("kernel",)},
         supports_check_mode=True,
     )
     try:
-        kexec = survey(machine_of(module), Selection.of(module.params))
+        kexec = survey(machine_of(module), Selection.of(module.params), Rules.of(module.params))
     except KexecError as error:
         module.fail_json(msg=shown(str(error)), **shown(error.facts))
     module.exit_json(changed=False, kexec=shown(kexec))

@@ -57,6 +57,15 @@ class FakeCalls(SystemCalls):
         self.errno = None
         self.count = 0
         self.after_load = lambda: None
+        self.spaces = {}
+
+    def statvfs(self, path):
+        """Free and all bytes of a file system, plenty unless a test says so; a third word stands for read-only."""
+        free, total, *flags = self.spaces.get(
+            "/" + os.path.relpath(path, str(self.root)).strip("."), (9 << 30, 10 << 30)
+        )
+        flag = os.ST_RDONLY if flags else 0
+        return os.statvfs_result((4096, 1, total, free, free, 9, 9, 9, flag, 255))
 
     def kexec_file_load(self, kernel_fd, initrd_fd, cmdline, flags):
         self.count += 1
@@ -81,6 +90,7 @@ class FakeHost:
     def __init__(self, root):
         self.root = root
         self.commands = {}
+        self.ran = []
         self.calls = FakeCalls(root)
         self.write("proc/sys/kernel/osrelease", OLD + "\n")
         self.write("proc/sys/kernel/version", BUILD + "\n")
@@ -122,7 +132,18 @@ class FakeHost:
         self.write(path, "#!/bin/sh\n").chmod(0o755)
         self.commands[path] = answer
 
+    def pci(self, address, driver, pci_class="20000", ids="8086:1521", subsystem="8086:0001"):
+        """Put in a PCI device; see pci_uevent in the kernel's drivers/pci/pci-driver.c."""
+        lines = "DRIVER=%s\nPCI_CLASS=%s\nPCI_ID=%s\nPCI_SUBSYS_ID=%s\n" % (driver, pci_class, ids, subsystem)
+        self.write("sys/bus/pci/devices/%s/uevent" % address, lines if driver else lines.partition("\n")[2])
+
+    def systemd(self, **properties):
+        """Let systemd's manager answer."""
+        text = "".join("%s=%s\n" % item for item in properties.items())
+        self.program("/usr/bin/systemctl", lambda argv: (0, text, ""))
+
     def _run(self, argv):
+        self.ran.append(argv)
         if argv[0] not in self.commands:
             raise FileNotFoundError(2, "No such file or directory")
         return self.commands[argv[0]](argv[1:])

@@ -5,6 +5,7 @@
 import gzip
 
 import pytest
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.blocker import Rules
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import shown
 from ansible_collections.fleetops.kexec.plugins.module_utils._survey import survey
 from ansible_collections.fleetops.kexec.plugins.module_utils._target import Selection
@@ -14,8 +15,8 @@ DEFAULT = Selection(None, None, ())
 BUILD = "#1 SMP PREEMPT_DYNAMIC Debian 6.1.190-1 (2026-10-30)"
 
 
-def look(host, selection=DEFAULT, euid=0):
-    return shown(survey(host.machine(euid=euid), selection))
+def look(host, selection=DEFAULT, euid=0, rules=None):
+    return shown(survey(host.machine(euid=euid), selection, rules or Rules()))
 
 
 def blocker_ids(result):
@@ -171,6 +172,17 @@ def test_without_root_it_answers_as_far_as_it_can(host):
         ),
         ({"sys/kernel/security/lockdown": b"[none] integrity\n"}, {"lockdown": "none", "signature_enforced": False}),
         (
+            {
+                "boot/config-" + OLD: b"CONFIG_KEXEC_SIG=y\nCONFIG_IMA_ARCH_POLICY=y\n",
+                "sys/firmware/efi/efivars/SecureBoot-8be4": b"\6\0\0\0\1",
+            },
+            {"secure_boot": True, "signature_enforced": True},
+        ),
+        (
+            {"boot/config-" + OLD: b"CONFIG_KEXEC_SIG=y\nCONFIG_IMA_ARCH_POLICY=y\n"},
+            {"secure_boot": None, "signature_enforced": False},
+        ),
+        (
             {"boot/config-" + OLD: b"# CONFIG_KEXEC is not set\nCONFIG_KEXEC_FILE=y\nCONFIG_KEXEC_SIG_FORCE=y\n"},
             {"file_load": True, "legacy_load": False, "signature_enforced": True},
         ),
@@ -192,61 +204,12 @@ def test_capabilities(host, files, expected):
     assert {name: capabilities[name] for name in expected} == expected
 
 
-def _pci(host, address, pci_class, driver):
-    host.write("sys/bus/pci/devices/%s/class" % address, pci_class + "\n")
-    (host.root / ("sys/bus/pci/devices/%s/driver" % address)).symlink_to("../../../bus/pci/drivers/" + driver)
-
-
-def test_hosts_of_one_make_share_a_hardware_class(host):
-    host.write("sys/class/dmi/id/sys_vendor", "Dell Inc.\n")
-    host.write("sys/class/dmi/id/product_name", "PowerEdge R650\n")
-    host.write("sys/class/dmi/id/bios_version", "1.2.4\n")
-    _pci(host, "0000:00:01.0", "0x010802", "nvme")
-    _pci(host, "0000:00:02.0", "0x020000", "mlx5_core")
-    _pci(host, "0000:00:03.0", "0x060000", "pcieport")
-    first = look(host)["hardware"]
-    assert first["drivers"] == ["mlx5_core", "nvme"]
-    assert first["class"].startswith("dell-inc-poweredge-r650-")
-    _pci(host, "0000:00:04.0", "0x010802", "nvme")
-    assert look(host)["hardware"] == first
-    host.write("sys/class/dmi/id/bios_version", "1.2.5\n")
-    assert look(host)["hardware"]["class"] != first["class"]
-
-
-@pytest.mark.parametrize(
-    ("firmware", "loader", "seconds"),
-    [
-        (98_500_000, 1_500_000, (97.0, 1.5)),
-        (0, 1_500_000, (None, 1.5)),
-        (0, 0, (None, None)),
-        (98_500_000, 0, (None, None)),
-        (9_998_500_000, 1_500_000, (None, 1.5)),
-        (1_000_000, 1_500_000, (None, 1.5)),
-    ],
-)
-def test_firmware_and_loader_seconds(host, firmware, loader, seconds):
-    answer = "FirmwareTimestampMonotonic=%d\nLoaderTimestampMonotonic=%d\n" % (firmware, loader)
-    host.program("/usr/bin/systemctl", lambda argv: (0, answer, ""))
-    result = look(host)
-    assert (result["firmware_seconds"], result["loader_seconds"]) == seconds
-    assert result["firmware_times_stale"] is False
-
-
-def test_firmware_times_are_stale_after_a_kexec(host):
-    host.write("proc/sys/kernel/bootloader_type", "208\n")
-    assert look(host)["firmware_times_stale"] is True
-
-
-@pytest.mark.parametrize(
-    ("answers", "virtualization"),
-    [
-        ({"--container": (1, "none\n"), "--vm": (0, "kvm\n")}, "kvm"),
-        ({"--container": (1, "none\n"), "--vm": (1, "none\n")}, "none"),
-    ],
-)
-def test_virtualization(host, answers, virtualization):
-    host.program("/usr/bin/systemd-detect-virt", lambda argv: answers[argv[0]] + ("",))
-    assert look(host)["virtualization"] == virtualization
+def test_it_costs_one_command(host):
+    host.systemd(Virtualization="kvm", FirmwareTimestampMonotonic=0)
+    host.program("/usr/bin/systemd-detect-virt", lambda argv: (0, "kvm\n", ""))
+    host.program("/usr/sbin/dmidecode", lambda argv: (0, "", ""))
+    look(host)
+    assert [argv[:2] for argv in host.ran] == [("/usr/bin/systemctl", "show")]
 
 
 def test_bytes_that_are_no_text_do_not_break_the_answer(host):
