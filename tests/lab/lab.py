@@ -6,6 +6,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -127,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Exit code 1: it could not be done; 2: it was not understood."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves nothing half done either
     try:
         options.run(Lab(), options)
     except LabError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from .access import Access, inventory, is_free, known_hosts
 from .errors import LabError
 from .image import Image, cached_images, get_image
-from .machine import MAX_POST_SECONDS, Machine, Settings, Status
+from .machine import MAX_POST_SECONDS, Machine, Settings, Status, accelerator
 from .recipe import RECIPES, recipe_digest
 from .requirements import TO_BUILD, TO_RUN, require, require_space
 from .system import Progress, Say, locked, run, write
@@ -107,6 +107,7 @@ class Lab:
                 f"0 to {MAX_POST_SECONDS} s longer than usual."
             )
         self._require_programs(variant)
+        accelerator()  # refuses a bad choice before anything is made
         machines = self._prepare(count, memory, post_seconds, variant)
         stop = threading.Event()
 

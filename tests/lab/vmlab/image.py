@@ -28,6 +28,13 @@ _ROOT_START, _ROOT_SIZE = _ESP_START + _ESP_SIZE, 2000 * _MIB
 # The system's folder, the packages on their way into it, and the image.
 _BUILD_SPACE = 2_500_000_000
 
+# mmdebstrap does not heed signals and mounts file systems. Like this, all that it started dies with us, however we
+# die, and its mounts with it.
+_CONFINED = (
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+)
+
 # GRUB's whole first configuration: everything else stands in the grub.cfg of the machine itself. Without the
 # prefix, load_env and save_env would look for grubenv inside GRUB's own file.
 _GRUB_EARLY = """\
@@ -148,6 +155,7 @@ class _Build:
         omit = [f"path-exclude=/usr/share/{folder}/*" for folder in ("doc", "man", "locale", "info")]
         run(
             [
+                *_CONFINED,
                 "mmdebstrap",
                 "--variant=minbase",
                 "--architectures=amd64",

@@ -85,4 +85,12 @@ def write(path: Path, text: str) -> None:
 
 def remove_tree(path: Path) -> None:
     """Removes a folder, but nothing that happens to be mounted below it."""
-    run(["rm", "-rf", "--one-file-system", "--", path])
+    for attempt in range(5):
+        try:
+            run(["rm", "-rf", "--one-file-system", "--", path])
+            return
+        except LabError:
+            # What wrote there was killed a moment ago, and may not have noticed.
+            if attempt == 4:
+                raise
+            time.sleep(1)
