@@ -31,7 +31,9 @@ def test_a_process_is_ours_by_an_argument_that_nobody_else_has(arguments, ours):
 @pytest.fixture
 def sleeper(tmp_path):
     """A process of ours, and the file that names it."""
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", MARK]) as child:
+    program = "import time; print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program, MARK], stdout=subprocess.PIPE) as child:
+        child.stdout.readline()  # its arguments are not there before it runs
         (tmp_path / "pid").write_text(f"{child.pid}\n")
         yield child, tmp_path / "pid"
         child.kill()
