@@ -15,10 +15,11 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import Ansibl
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Reboot, Request
 
 ARGUMENT_SPEC = {
-    "method": {"type": "str", "choices": ["kexec", "firmware"], "default": "kexec"},
+    "method": {"type": "str", "choices": ["kexec", "kexec_now", "firmware"], "default": "kexec"},
     "reboot_timeout": {"type": "int", "default": 600},
     "connect_timeout": {"type": "int"},
     "expect_release": {"type": "str"},
+    "ignore_inhibitors": {"type": "bool", "default": False},
 }
 
 
@@ -40,6 +41,7 @@ class ActionModule(ActionBase):
             timeout=arguments["reboot_timeout"],
             answer_timeout=host.answer_timeout(arguments["connect_timeout"]),
             expect_release=arguments["expect_release"],
+            ignore_inhibitors=arguments["ignore_inhibitors"],
         )
         name = (task_vars or {}).get("inventory_hostname", "host")
         reboot = Reboot(host, MonotonicClock(), request, say=lambda line: Display().vv(line, host=name))

@@ -17,7 +17,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._table import Table
 ARGUMENT_SPEC = {
     "hosts": {"type": "list", "elements": "str", "required": True},
     "survey": {"type": "str", "required": True},
-    "method": {"type": "str", "choices": ["kexec", "firmware"], "default": "kexec"},
+    "method": {"type": "str", "choices": ["kexec", "kexec_now", "firmware"], "default": "kexec"},
     "force": {"type": "bool", "default": False},
 }
 

@@ -87,6 +87,20 @@ class SystemCalls:
         """statvfs(3)."""
         return os.statvfs(path)
 
+    def kexec_reboot(self) -> None:
+        """reboot(2) with LINUX_REBOOT_CMD_KEXEC: the kernel jumps into the loaded image. Returns only on an error."""
+        self._reboot(0x45584543)
+
+    def firmware_reboot(self) -> None:
+        """reboot(2) with LINUX_REBOOT_CMD_RESTART: the kernel resets the machine. Returns only on an error."""
+        self._reboot(0x01234567)
+
+    def _reboot(self, command: int) -> None:
+        # glibc and musl both have the one-argument wrapper; it fills in the magic numbers.
+        ctypes.CDLL(None, use_errno=True).reboot(ctypes.c_int(command))
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
 
 class Machine:
     """A machine: the running one for modules, a fixture tree for tests.
@@ -216,6 +230,14 @@ class Machine:
             if temporary is not None and os.path.exists(temporary):
                 os.unlink(temporary)
             raise KexecError("cannot write %s: %s" % (path, error.strerror))
+
+    def append(self, path: str, text: str) -> None:
+        """Write into a file that takes commands, such as /proc/sysrq-trigger; raises KexecError."""
+        try:
+            with open(self.path(path), "a", encoding="ascii") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise KexecError("cannot write to %s: %s" % (path, error.strerror))
 
     def remove(self, path: str) -> None:
         """Remove a file; it is no error when there is none. Raises KexecError."""

@@ -22,10 +22,14 @@ author:
 options:
   method:
     description:
-      - V(kexec) starts the staged image, without the firmware and the boot loader.
+      - V(kexec) starts the staged image, without the firmware and the boot loader, after the services were stopped.
+      - V(kexec_now) starts it at once. No service is stopped and no process is told. Files that were written are synced
+        and every file system is made read-only first, so they are clean afterwards. What a process has not written
+        is lost, connections break off, and a cluster sees the host die. It also works with an init system that is not
+        known here.
       - V(firmware) removes any staged image first, so that the reboot really goes through the firmware.
     type: str
-    choices: [kexec, firmware]
+    choices: [kexec, kexec_now, firmware]
     default: kexec
   reboot_timeout:
     description: Seconds for the whole reboot, from the request until the host is proven to be back.
@@ -39,6 +43,12 @@ options:
       - What C(uname -r) must say after the reboot.
       - The default is the staged kernel's release for a kexec, and any release for a reboot through the firmware.
     type: str
+  ignore_inhibitors:
+    description:
+      - Whether to reboot although somebody asks logind not to, such as a package manager at work.
+      - Otherwise the task fails and names who and why.
+    type: bool
+    default: false
 attributes:
   action:
     support: full
@@ -85,7 +95,8 @@ rebooted:
   returned: always
   type: bool
 method:
-  description: How the host was seen to have rebooted, V(kexec) or V(firmware), or null where that was not seen.
+  description:
+    - How the host was seen to have rebooted, V(kexec), V(kexec_now) or V(firmware), or null where that was not seen.
   returned: always
   type: str
 fell_back:
@@ -146,3 +157,33 @@ elapsed:
   returned: always
   type: float
 """
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fleetops.kexec.plugins.module_utils._jump import jump_soon
+from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, machine_of
+
+
+def main() -> None:
+    """The part of V(kexec_now) that the host does itself; all else is done by the action plugin of this name."""
+    module = AnsibleModule(
+        argument_spec={
+            "method": {"type": "str", "choices": ["kexec", "kexec_now", "firmware"], "default": "kexec"},
+            "reboot_timeout": {"type": "int", "default": 600},
+            "connect_timeout": {"type": "int"},
+            "expect_release": {"type": "str"},
+            "ignore_inhibitors": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    if module.params["method"] != "kexec_now":
+        module.fail_json(msg="this module was run without its action plugin, which does the rest of the work")
+    if not module.check_mode:
+        try:
+            jump_soon(machine_of(module))
+        except KexecError as error:
+            module.fail_json(msg=str(error))
+    module.exit_json(changed=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,7 @@ options:
   method:
     description: How the hosts are to be rebooted. What stands against a kexec does not stand against V(firmware).
     type: str
-    choices: [kexec, firmware]
+    choices: [kexec, kexec_now, firmware]
     default: kexec
   force:
     description: Whether hosts that need nothing are to be rebooted too.

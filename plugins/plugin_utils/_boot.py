@@ -16,12 +16,16 @@ _LOADER_TYPE = "/proc/sys/kernel/bootloader_type"
 _LOADED = "/sys/kernel/kexec_loaded"
 _RECORD = "/run/fleetops-kexec/staged.json"
 _FIRST_PROCESS = "/proc/1/comm"
+_OPENRC = "/run/openrc/softlevel"
 _CONTAINER = "/run/systemd/container"
 
 # grep puts the file's name before each line, which tells the answer from what a login shell may print beside it.
 QUESTION = "LC_ALL=C grep -sH '' " + " ".join(
-    (_BOOT_ID, _RELEASE, _CMDLINE, _LOADER_TYPE, _LOADED, _RECORD, _FIRST_PROCESS, _CONTAINER)
+    (_BOOT_ID, _RELEASE, _CMDLINE, _LOADER_TYPE, _LOADED, _RECORD, _FIRST_PROCESS, _OPENRC, _CONTAINER)
 )
+
+# SysV init and upstart, which Red Hat's and Oracle's release 6 has, run the same scripts under the same name.
+_INIT_NAMES = {"init": "sysvinit"}
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOKEN = re.compile(r'(?:^|\s)fleetops\.boot=([^\s"]+)')
@@ -51,6 +55,7 @@ class Boot:
     image_loaded: bool
     staged: Staged | None
     init: str
+    """systemd, openrc, sysvinit, or the name of process 1."""
     container: str | None
 
 
@@ -68,6 +73,7 @@ def parse_boot(output: str) -> Boot | None:
         return None
     token = _TOKEN.search(cmdline)
     loader_type = _only(values, _LOADER_TYPE)
+    first = _only(values, _FIRST_PROCESS) or "unknown"
     return Boot(
         boot_id=boot_id,
         release=release,
@@ -75,7 +81,7 @@ def parse_boot(output: str) -> Boot | None:
         by_kexec=loader_type == _X86_KEXEC if loader_type is not None else None,
         image_loaded=_only(values, _LOADED) == "1",
         staged=_staged("\n".join(values.get(_RECORD, [])), boot_id),
-        init=_only(values, _FIRST_PROCESS) or "unknown",
+        init="openrc" if _OPENRC in values else _INIT_NAMES.get(first, first),
         container=_only(values, _CONTAINER),
     )
 

@@ -12,6 +12,12 @@ from typing import Any
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._boot import QUESTION, Boot, Staged, parse_boot
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._clock import Clock
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import Host, HostError, HostUnreachable, Pending
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._way import (
+    ASK_INHIBITORS,
+    Inhibitor,
+    command_for,
+    parse_inhibitors,
+)
 
 # Seconds between two looks at a host that should go down, and at one that should come up. The first is what an
 # OpenSSH server of 9.8 or later bears for long without penalties, see _watch.py.
@@ -26,33 +32,20 @@ _ASK_WHILE_UP = 5.0
 _FIRST_LOOK_BESIDE = 1.0
 _MOST_SELDOM_LOOK_BESIDE = 5.0
 
-_FIRE = {
-    # With no image loaded, systemd would do a plain reboot, or load an image of its own choice.
-    "kexec": (
-        'if [ "$(cat /sys/kernel/kexec_loaded)" != 1 ]; then echo "no image is loaded any more" >&2; exit 1; fi; '
-        "systemctl kexec"
-    ),
-    # From version 255 on, systemctl would kexec if somebody has loaded an image in between.
-    "firmware": (
-        'if [ "$(cat /sys/kernel/kexec_loaded 2>/dev/null)" = 1 ]; '
-        'then echo "somebody has loaded an image again" >&2; exit 1; fi; '
-        "SYSTEMCTL_SKIP_AUTO_KEXEC=1 systemctl reboot"
-    ),
-}
-
 
 @dataclass(frozen=True)
 class Request:
     """What is asked for."""
 
     method: str
-    """kexec or firmware."""
+    """kexec, kexec_now or firmware."""
     timeout: float
     """Seconds for the whole: going down, coming up, proof."""
     answer_timeout: float
     """Seconds that a single command may take."""
     expect_release: str | None
     """What ``uname -r`` must say afterwards; None for what was staged."""
+    ignore_inhibitors: bool = False
 
 
 @dataclass
@@ -66,7 +59,7 @@ class Outcome:
     """check, request, down, return or proof: where it is, or where it failed."""
     rebooted: bool = False
     method: str | None = None
-    """kexec or firmware, as observed."""
+    """kexec or firmware, as observed; kexec_now for a kexec that was asked for so."""
     fell_back: bool = False
     boot_id: dict[str, str | None] = field(default_factory=lambda: {"before": None, "after": None})
     release: dict[str, str | None] = field(default_factory=lambda: {"before": None, "after": None})
@@ -101,6 +94,7 @@ class Reboot:
         self._question: Pending | None = None
         self._asked = self._start
         self._unready = ""
+        self._inhibitors: list[Inhibitor] = []
         self.outcome = Outcome()
 
     def run(self, check_mode: bool = False) -> Outcome:
@@ -129,7 +123,9 @@ class Reboot:
 
     def _look(self) -> Boot:
         """What the host is before anything is done to it."""
-        answer = self._host.start(QUESTION).wait(min(self._request.answer_timeout, self._request.timeout))
+        answer = self._host.start("%s; %s" % (QUESTION, ASK_INHIBITORS)).wait(
+            min(self._request.answer_timeout, self._request.timeout)
+        )
         if answer is None:
             raise HostUnreachable(
                 "the host did not answer within %g s; it was left alone" % self._request.answer_timeout
@@ -142,24 +138,38 @@ class Reboot:
             )
         self.outcome.boot_id["before"] = boot.boot_id
         self.outcome.release["before"] = boot.release
+        self._inhibitors = parse_inhibitors(answer.stdout)
         return boot
 
     def _may(self, before: Boot, check_mode: bool) -> None:
         """Raises RebootFailed where the request must not be made."""
         if before.container is not None:
             raise RebootFailed("this is a container (%s); reboot its host instead" % before.container)
-        if before.init != "systemd":
-            raise RebootFailed(
-                "the init system %r is not known to this version, which reboots through systemd only" % before.init
-            )
+        if self._request.method != "kexec_now":
+            self._may_gracefully(before.init)
         # In check mode the staging before this was one as well.
-        if self._request.method == "kexec" and not check_mode and before.staged is None:
+        if self._request.method != "firmware" and not check_mode and before.staged is None:
             raise RebootFailed(
                 "an image is loaded, but kexec_load has no record of it, so nothing could prove that it is the right "
                 "one; run kexec_load first"
                 if before.image_loaded
                 else "no image is staged; run kexec_load first"
             )
+
+    def _may_gracefully(self, init: str) -> None:
+        if self._command(init) is None:
+            raise RebootFailed(
+                "the init system %r is not known, so its services cannot be stopped; method kexec_now goes without"
+                % init
+            )
+        if self._inhibitors and not self._request.ignore_inhibitors:
+            raise RebootFailed(
+                "a shutdown is inhibited by %s; wait for it, or set ignore_inhibitors: true"
+                % ", ".join(map(str, self._inhibitors))
+            )
+
+    def _command(self, init: str) -> str | None:
+        return command_for(init, self._request.method, self._request.ignore_inhibitors)
 
     # The reboot
 
@@ -168,7 +178,8 @@ class Reboot:
             self._host.unload_image()
         self._host.prepare_watch()
         self.outcome.phase = "request"
-        fired = self._host.start(_FIRE[self._request.method])
+        command = self._command(before.init)
+        fired = self._host.jump() if command is None else self._host.start(command)
         self._mark("requested")
         # From here on the host may go down whatever else happens.
         self.outcome.changed = True
@@ -302,9 +313,10 @@ class Reboot:
         if down is not None and ready is not None:
             outcome.down_seconds = round(ready - down, 2)
         outcome.method = _method(before.staged, after)
-        if self._request.method == "kexec":
+        if self._request.method != "firmware":
             outcome.fell_back = outcome.method == "firmware"
             self._prove_kexec(before.staged, after)
+            outcome.method = self._request.method
         elif outcome.method == "kexec":
             raise RebootFailed("a reboot through the firmware was asked for, and the host came back by a kexec")
         self._prove_release(before.staged, after)
@@ -324,7 +336,7 @@ class Reboot:
 
     def _prove_release(self, staged: Staged | None, after: Boot) -> None:
         expected = self._request.expect_release
-        if expected is None and self._request.method == "kexec" and staged is not None:
+        if expected is None and self._request.method != "firmware" and staged is not None:
             expected = staged.release
         if expected is not None and after.release != expected:
             raise RebootFailed("the host came back with kernel %s, and %s was expected" % (after.release, expected))

@@ -81,11 +81,10 @@ def _judge(name: str, survey: Mapping[str, Any], method: str, force: bool) -> Pl
         return Outcome("failed", reason_of(survey))
     host = survey["kexec"]
     release = host["running"]["release"]
-    # What stands against a kexec does not stand against the firmware, but for the init system that is to do it.
     against = [
         blocker["message"]
         for blocker in host["blockers"]
-        if blocker["severity"] == "refuse" and (method == "kexec" or blocker["id"] in ("init", "container", "not_root"))
+        if blocker["severity"] == "refuse" and _concerns(blocker["id"], method)
     ]
     if against:
         return Outcome("refused", "; ".join(against), kernel_before=release)
@@ -94,6 +93,13 @@ def _judge(name: str, survey: Mapping[str, Any], method: str, force: bool) -> Pl
     target = host["target"]
     reasons = host["reboot_reasons"] or ["it was asked for"]
     return PlannedHost(name, release, None if target is None else target["release"], "; ".join(reasons))
+
+
+def _concerns(blocker: str, method: str) -> bool:
+    """What stands against a kexec does not stand against the firmware, and what stops no service needs no init."""
+    if method == "firmware":
+        return blocker in ("init", "container", "not_root")
+    return method == "kexec" or blocker != "init"
 
 
 def _why_stopped(left_out: Mapping[str, Outcome]) -> str | None:

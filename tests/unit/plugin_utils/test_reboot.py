@@ -15,6 +15,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Rebo
 
 OLD_ID, NEW_ID = "0cdfa0ad-9b1d-4a5d-9e0d-3c1cd2b2f0b5", "11111111-9b1d-4a5d-9e0d-3c1cd2b2f0b5"
 OLD, NEW = "6.1.0-55", "6.1.0-56"
+BLOCKED = 'a(ssssuu) 1 "shutdown" "dpkg" "packages are being installed" "block" 0 99'
 
 
 class FakeClock:
@@ -60,6 +61,7 @@ class FakeHost:
     loaded: bool = True
     init: str = "systemd"
     container: str | None = None
+    inhibitors: str | None = None
     fire: Answer | Exception = field(default_factory=lambda: Answer(0, "", ""))
     fire_takes: float | None = 0.1
     question_takes: float | None = 0.3
@@ -86,7 +88,7 @@ class FakeHost:
         return self.down is not None and self.answering is not None and elapsed >= self.answering
 
     def start(self, command):
-        if command != QUESTION:
+        if not command.startswith(QUESTION):
             self.log.append("fire " + command.rsplit(" ", 1)[1])
             self.fired = self.clock.time
             at = None if self.fire_takes is None else self.clock.time + self.fire_takes
@@ -114,9 +116,14 @@ class FakeHost:
         }
         if self.staged and not new:
             values["/run/fleetops-kexec/staged.json"] = json.dumps(record)
+        if self.inhibitors:
+            values["fleetops-inhibitors"] = self.inhibitors
         if self.container:
             values["/run/systemd/container"] = self.container
         return "".join("%s:%s\n" % item for item in values.items())
+
+    def jump(self):
+        return self.start("jump now")
 
     def prepare_watch(self):
         self.log.append("prepare")
@@ -143,10 +150,10 @@ class FakeHost:
         self.loaded = False
 
 
-def reboot(method="kexec", timeout=120.0, expect_release=None, check_mode=False, **host_facts):
+def reboot(method="kexec", timeout=120.0, expect_release=None, check_mode=False, ignore_inhibitors=False, **host_facts):
     clock = FakeClock()
     host = FakeHost(clock, **host_facts)
-    request = Request(method, timeout, answer_timeout=30.0, expect_release=expect_release)
+    request = Request(method, timeout, 30.0, expect_release, ignore_inhibitors)
     return Reboot(host, clock, request, say=lambda line: None).run(check_mode), host
 
 
@@ -176,6 +183,26 @@ def test_a_reboot_through_the_firmware_unloads_the_image_first():
     assert not outcome.failed
     assert outcome.method == "firmware"
     assert host.log.index("unload") < host.log.index("fire reboot")
+
+
+@pytest.mark.parametrize("init", ["systemd", "runit"])
+def test_kexec_now_jumps_whatever_the_init_system_thinks_of_it(init):
+    outcome, host = reboot(method="kexec_now", init=init, inhibitors=BLOCKED)
+    assert not outcome.failed
+    assert outcome.method == "kexec_now"
+    assert host.log.count("fire now") == 1
+
+
+def test_inhibitors_are_overridden_when_told():
+    outcome, _host = reboot(inhibitors=BLOCKED, ignore_inhibitors=True)
+    assert not outcome.failed
+
+
+@pytest.mark.parametrize("init", ["init"])
+def test_sysvinit_reboots_by_its_own_scripts(init):
+    outcome, host = reboot(init=init)
+    assert not outcome.failed
+    assert "fire reboot" in host.log
 
 
 def test_nothing_is_unloaded_when_nothing_is_loaded():
@@ -226,7 +253,9 @@ def test_what_is_no_success_fails_with_its_phase(facts, phase, message):
         ({"question_takes": None}, "the host did not answer within 30 s; it was left alone"),
         ({"staged": False}, "an image is loaded, but kexec_load has no record of it"),
         ({"staged": False, "loaded": False}, "no image is staged; run kexec_load first"),
-        ({"init": "init"}, "the init system 'init' is not known"),
+        ({"init": "runit"}, "the init system 'runit' is not known"),
+        ({"inhibitors": BLOCKED}, "a shutdown is inhibited by dpkg (packages are being installed)"),
+        ({"inhibitors": BLOCKED, "method": "firmware"}, "or set ignore_inhibitors: true"),
         ({"container": "docker"}, "this is a container (docker)"),
         ({"method": "firmware", "unload": HostError("cannot unload")}, "cannot unload"),
     ],
@@ -328,7 +357,7 @@ def test_check_mode_asks_and_does_nothing():
 
 
 def test_check_mode_refuses_as_a_real_run_does():
-    outcome, _host = reboot(check_mode=True, init="init")
+    outcome, _host = reboot(check_mode=True, init="runit")
     assert outcome.failed
 
 

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a host is told to reboot: one shell command for each init system and method. Pure."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+# Methods whose command is run on the host; kexec_now is carried out by the module on the host itself.
+BY_COMMAND = ("kexec", "firmware")
+
+# A kexec that finds nothing loaded would become a reboot through the firmware, or systemd would load what it chooses.
+_ONLY_LOADED = (
+    'if [ "$(cat /sys/kernel/kexec_loaded)" != 1 ]; then echo "no image is loaded any more" >&2; exit 1; fi; '
+)
+# And with an image loaded, a reboot that was meant for the firmware would become a kexec.
+_ONLY_UNLOADED = (
+    'if [ "$(cat /sys/kernel/kexec_loaded 2>/dev/null)" = 1 ]; '
+    'then echo "somebody has loaded an image again" >&2; exit 1; fi; '
+)
+
+_COMMANDS = {
+    ("systemd", "kexec"): _ONLY_LOADED + "systemctl kexec",
+    # From version 255 on, systemctl would kexec if somebody has loaded an image in between.
+    ("systemd", "firmware"): _ONLY_UNLOADED + "SYSTEMCTL_SKIP_AUTO_KEXEC=1 systemctl reboot",
+    # Debian's /etc/init.d/kexec, and /etc/init.d/halt of Red Hat's and Oracle's releases 5 and 6, run kexec -e at the
+    # end of the shutdown when an image is loaded.
+    ("sysvinit", "kexec"): (
+        _ONLY_LOADED + "if ! grep -qs kexec /etc/init.d/kexec /etc/init.d/halt || ! command -v kexec >/dev/null; "
+        'then echo "the shutdown scripts of this host know no kexec; install kexec-tools" >&2; exit 1; fi; reboot'
+    ),
+    # Debian's /etc/init.d/kexec-load would load an image by itself, unless this file is there.
+    ("sysvinit", "firmware"): (
+        _ONLY_UNLOADED + "if [ -e /etc/init.d/kexec-load ]; then touch /no-kexec-reboot; fi; reboot"
+    ),
+    ("openrc", "kexec"): (
+        _ONLY_LOADED + "if command -v openrc-shutdown >/dev/null; then openrc-shutdown --kexec now; else reboot -k; fi"
+    ),
+    ("openrc", "firmware"): _ONLY_UNLOADED + "reboot",
+}
+
+
+def command_for(init: str, method: str, ignore_inhibitors: bool) -> str | None:
+    """What asks *init* for a reboot; None where this collection does not know that init system."""
+    command = _COMMANDS.get((init, method))
+    if command is not None and init == "systemd" and ignore_inhibitors:
+        # Since version 248 the same as --check-inhibitors=no, which older ones lack.
+        return command.replace("systemctl ", "systemctl -i ")
+    return command
+
+
+@dataclass(frozen=True)
+class Inhibitor:
+    """Somebody who asks logind not to shut down."""
+
+    who: str
+    why: str
+
+    def __str__(self) -> str:
+        return "%s (%s)" % (self.who, self.why)
+
+
+# logind's own list, in busctl's text form, which every version prints: --json came with version 240.
+ASK_INHIBITORS = (
+    "printf 'fleetops-inhibitors:%s\\n' \"$(busctl --no-pager call org.freedesktop.login1 /org/freedesktop/login1 "
+    "org.freedesktop.login1.Manager ListInhibitors 2>/dev/null | tr '\\n' ' ')\""
+)
+_LIST = re.compile(r"^fleetops-inhibitors:a\(ssssuu\) (\d+) (.*)$", re.MULTILINE)
+
+
+def parse_inhibitors(output: str) -> list[Inhibitor]:
+    """Those that block a shutdown, from what :data:`ASK_INHIBITORS` printed; none where there is no logind."""
+    found = _LIST.search(output)
+    if found is None:
+        return []
+    # what, who, why, mode, uid, pid; busctl quotes and escapes its strings.
+    words = shlex.split(found.group(2))
+    rows = [words[start : start + 6] for start in range(0, 6 * int(found.group(1)), 6)]
+    return [
+        Inhibitor(who, why)
+        for what, who, why, mode, _uid, _pid in rows
+        if "shutdown" in what.split(":") and mode.startswith("block")
+    ]
