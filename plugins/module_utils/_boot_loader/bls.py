@@ -101,6 +101,8 @@ def read_folder(machine: Machine, folder: str) -> Tuple[EntryFile, ...]:
 
 
 def _read(machine: Machine, path: str) -> EntryFile:
+    if machine.stat(path).st_size == 0:
+        return parse("", path)  # A crash may leave such a file, and a boot loader skips it.
     with os.fdopen(machine.open_regular(path, "boot entry"), "rb") as stream:
         content = stream.read(MAX_ENTRY_BYTES + 1)
     if len(content) > MAX_ENTRY_BYTES:

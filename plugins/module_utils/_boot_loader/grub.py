@@ -155,6 +155,10 @@ class _MachineSurroundings(Surroundings):
         return None
 
 
+_OWN_DEVICE = re.compile(r"\A\((?:%s|%s|(?:fs-uuid|label|file)/[^)]*)\)" % (HOME, RUNNING))
+"""A device in front of a path, by a name of this program's own making."""
+
+
 class _Walk:
     """Goes through the menu and its submenus as somebody who opens each of them once."""
 
@@ -212,6 +216,7 @@ class _Walk:
     def _file(self, purpose: str, path: str, root: str) -> Tuple[str, Optional[str]]:
         """Where the file is in the running system, or what the entry says and why that is of no use."""
         location = self._file_systems.locate(path, root)
+        path = _OWN_DEVICE.sub("", path)
         if location.path is not None:
             return location.path, None
         if location.obstacle is not None:

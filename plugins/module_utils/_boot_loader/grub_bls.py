@@ -36,7 +36,7 @@ class Imported(NamedTuple):
     arguments: Tuple[str, ...]
     """Of the menuentry, after the title: such as --unrestricted."""
     script: str
-    """For GRUB's shell; the kernel's line has the number of the file's line."""
+    """For GRUB's shell; the command that loads the kernel stands on the line on which the file has the options."""
     path: str
     """The entry file's."""
     doubt: Optional[str]
@@ -74,7 +74,8 @@ def _item(file: EntryFile, lookup: Lookup) -> Optional[Imported]:
         doubts.extend(
             _unset(file.path, name, lookup) for pair in _SHELL_VARIABLE.findall(text) for name in pair if name
         )
-    script = "\n" * (linux.number - 1) + "linux ($root)%s %s\n" % (linux.value, cmdline)
+    place = file.first_line("options") or linux
+    script = "\n" * (place.number - 1) + "linux ($root)%s %s\n" % (linux.value, cmdline)
     if initrds:
         script += "initrd %s\n" % " ".join("($root)" + initrd for initrd in initrds)
     title = file.first_line("title")

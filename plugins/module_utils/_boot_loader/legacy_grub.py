@@ -142,9 +142,9 @@ def _one_shot(machine: Machine) -> Optional[str]:
 
 
 def _entry(files: "_Files", index: int, item: Item) -> BootEntry:
-    words = [word for word in (item.last("kernel") or "").split() if not word.startswith(("--type=", "--no-mem"))]
+    image, cmdline = _kernel_and_cmdline(item.last("kernel") or "")
     root = item.last("root") or item.last("rootnoverify") or ""
-    kernel, problem = files.locate("kernel", words[0] if words else "", root)
+    kernel, problem = files.locate("kernel", image, root)
     initrds = []
     for path in (item.last("initrd") or "").split()[:1]:
         place, initrd_problem = files.locate("initrd", path, root)
@@ -154,7 +154,13 @@ def _entry(files: "_Files", index: int, item: Item) -> BootEntry:
         problem = "it starts a hypervisor or another multiboot kernel, with Linux as a module"
     elif item.last("configfile") is not None or item.last("chainloader") is not None:
         problem = "it hands over to another boot loader"
-    return BootEntry(str(index), item.title, kernel, tuple(initrds), " ".join(words[1:]), "grub-legacy", problem)
+    return BootEntry(str(index), item.title, kernel, tuple(initrds), cmdline, "grub-legacy", problem)
+
+
+def _kernel_and_cmdline(arguments: str) -> Tuple[str, str]:
+    """The kernel's path, and what follows it, as it stands there."""
+    match = re.match(r"(?:--\S+\s+)*(\S*)\s*(.*)\Z", arguments, re.DOTALL)
+    return (match.group(1), match.group(2)) if match is not None else ("", "")
 
 
 class _Files:
@@ -190,7 +196,9 @@ class _Files:
 
 def _device_of(item: Item) -> str:
     """Where an entry has its kernel."""
-    return _device(item.last("kernel") or "") or _device(item.last("root") or item.last("rootnoverify") or "")
+    return _device(_kernel_and_cmdline(item.last("kernel") or "")[0]) or _device(
+        item.last("root") or item.last("rootnoverify") or ""
+    )
 
 
 def _device(root: str) -> str:

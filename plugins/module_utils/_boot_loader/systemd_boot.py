@@ -7,7 +7,6 @@ What bootctl marks as the default is the one-shot entry where there is one, and 
 is made here as in src/boot/boot.c: EFI variables, then loader.conf, then the order of the menu.
 """
 
-import fnmatch
 import json
 import os
 import re
@@ -307,7 +306,7 @@ def _resolved(machine: Machine, pattern: str) -> str:
 
 def choose(items: Sequence[Item], patterns: Sequence[Pattern]) -> Tuple[Optional[Item], Optional[str]]:
     """The menu's default; or why it is none that could be staged, or cannot be told."""
-    shown = [item for item in items if item.shown]
+    shown = sorted((item for item in items if item.shown), key=lambda item: item.generated)
     for pattern in patterns:
         for item in shown:
             if _matches(item, pattern.pattern) and not (pattern.needs_tries and item.tries_left == 0):
@@ -332,4 +331,39 @@ def _judged(item: Item) -> Tuple[Item, Optional[str]]:
 
 def _matches(item: Item, pattern: str) -> bool:
     """Old versions compare the file's name with its counters, newer ones without."""
-    return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for name in (item.id, item.file))
+    return any(glob_matches(pattern.lower(), name.lower()) for name in (item.id, item.file))
+
+
+_GLOB = re.compile(r"\*+|\?|\[(!?)(\]?[^\]]+)\]|\\?(.)", re.DOTALL)
+
+
+def glob_matches(pattern: str, text: str) -> bool:
+    """As efi_fnmatch: ``*``, ``?``, sets in brackets, and backslashes before what is meant as it stands.
+
+    Unlike fnmatch of Python before 3.9, its time grows with the product of the lengths only.
+    """
+    parts = list(_GLOB.finditer(pattern))
+    here = position = 0
+    star: Optional[Tuple[int, int]] = None  # The part after the last star, and where the rest of the text began.
+    while position < len(text):
+        if here < len(parts) and parts[here].group()[0] == "*":
+            here += 1
+            star = (here, position)
+        elif here < len(parts) and _takes(parts[here], text[position]):
+            here, position = here + 1, position + 1
+        elif star is not None:
+            star = (star[0], star[1] + 1)
+            here, position = star
+        else:
+            return False
+    return all(part.group()[0] == "*" for part in parts[here:])
+
+
+def _takes(part: "re.Match[str]", character: str) -> bool:
+    if part.group() == "?":
+        return True
+    if part.group(2) is None:
+        return part.group(3) == character
+    members = re.findall(r"(.)-(.)|(.)", part.group(2), re.DOTALL)
+    found = any(one == character if one else low <= character <= high for low, high, one in members)
+    return found != bool(part.group(1))
