@@ -14,6 +14,7 @@ _RELEASE = "/proc/sys/kernel/osrelease"
 _CMDLINE = "/proc/cmdline"
 _LOADER_TYPE = "/proc/sys/kernel/bootloader_type"
 _LOADED = "/sys/kernel/kexec_loaded"
+_CRASH_LOADED = "/sys/kernel/kexec_crash_loaded"
 _RECORD = "/run/fleetops-kexec/staged.json"
 _FIRST_PROCESS = "/proc/1/comm"
 _OPENRC = "/run/openrc/softlevel"
@@ -21,7 +22,7 @@ _CONTAINER = "/run/systemd/container"
 
 # grep puts the file's name before each line, which tells the answer from what a login shell may print beside it.
 QUESTION = "LC_ALL=C grep -sH '' " + " ".join(
-    (_BOOT_ID, _RELEASE, _CMDLINE, _LOADER_TYPE, _LOADED, _RECORD, _FIRST_PROCESS, _OPENRC, _CONTAINER)
+    (_BOOT_ID, _RELEASE, _CMDLINE, _LOADER_TYPE, _LOADED, _CRASH_LOADED, _RECORD, _FIRST_PROCESS, _OPENRC, _CONTAINER)
 )
 
 # SysV init and upstart, which Red Hat's and Oracle's release 6 has, run the same scripts under the same name.
@@ -53,6 +54,8 @@ class Boot:
     by_kexec: bool | None
     """Whether a kexec started this kernel; None where the architecture does not tell."""
     image_loaded: bool
+    crash_loaded: bool
+    """Whether a crash kernel is loaded, for kdump."""
     staged: Staged | None
     init: str
     """systemd, openrc, sysvinit, or the name of process 1."""
@@ -80,6 +83,7 @@ def parse_boot(output: str) -> Boot | None:
         token=token.group(1) if token else None,
         by_kexec=loader_type == _X86_KEXEC if loader_type is not None else None,
         image_loaded=_only(values, _LOADED) == "1",
+        crash_loaded=_only(values, _CRASH_LOADED) == "1",
         staged=_staged("\n".join(values.get(_RECORD, [])), boot_id),
         init="openrc" if _OPENRC in values else _INIT_NAMES.get(first, first),
         container=_only(values, _CONTAINER),

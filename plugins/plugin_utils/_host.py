@@ -51,6 +51,9 @@ class Host(Protocol):
     def answers(self, seconds: float) -> bool:
         """Whether its SSH server answers within *seconds*; returns as soon as that is known."""
 
+    def glance(self) -> bool | None:
+        """Whether its SSH server answers beside other work: True, False if it refuses, None while it is silent."""
+
     def reset(self) -> None:
         """Forget the present connection, which a reboot leaves half open."""
 
@@ -165,6 +168,10 @@ class AnsibleHost:
         if answer is None:
             self.reset()
         return answer is not None
+
+    def glance(self) -> bool | None:
+        """See Host. Where the connection itself is used to ask, the work that is under way is the best answer."""
+        return True if self._knocker is None else self._knocker.glance()
 
     def reset(self) -> None:
         """See Host."""

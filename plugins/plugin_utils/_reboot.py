@@ -27,10 +27,14 @@ _LOOK_UP = 0.5
 # A host that goes down and up between two looks has a new boot id all the same: it is asked this often for it.
 _ASK_WHILE_UP = 5.0
 
-# A question that was put to a host which then went down is given up when its SSH server stops answering. That is
-# looked for after a second and then ever more seldom: a host that is busy with its boot needs its time to answer.
-_FIRST_LOOK_BESIDE = 1.0
-_MOST_SELDOM_LOOK_BESIDE = 5.0
+# A question that was put to a host which then went down would never be answered. It is given up when the SSH server
+# refuses, or has been silent for so long; a host that is busy with its boot is silent for a while, too.
+_MOST_SILENCE = 10.0
+
+# Seconds that a crash kernel may take to be loaded again by its service, which starts late in the boot, and seconds
+# between two looks for it. Only hosts that had one before are looked at.
+_CRASH_KERNEL_PATIENCE = 15.0
+_LOOK_FOR_CRASH_KERNEL = 3.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Outcome:
     )
     down_seconds: float | None = None
     elapsed: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+    """Ansible shows them by itself."""
 
     def as_result(self) -> dict[str, Any]:
         """For Ansible."""
@@ -92,7 +98,7 @@ class Reboot:
         self._start = clock.now()
         self._deadline = self._start + request.timeout
         self._question: Pending | None = None
-        self._asked = self._start
+        self._asked = self._heard = self._start
         self._unready = ""
         self._inhibitors: list[Inhibitor] = []
         self.outcome = Outcome()
@@ -185,6 +191,8 @@ class Reboot:
         self.outcome.changed = True
         after = self._watch(fired, before)
         self._prove(before, after)
+        if before.crash_loaded:
+            self._look_for_crash_kernel(after)
 
     def _watch(self, fired: Pending, before: Boot) -> Boot:
         """Until the host answers with another boot id; raises RebootFailed at the deadline, or when it refuses."""
@@ -196,8 +204,8 @@ class Reboot:
                 accepted = self._is_accepted(fired)
             looked = self._clock.now()
             interval = _LOOK_UP if self._is_down() else _LOOK_DOWN
-            if self._host.answers(min(interval, self._deadline - looked)):
-                boot = self._ask()
+            if self._question is not None or self._host.answers(min(interval, self._deadline - looked)):
+                boot = self._ask(interval)
                 if boot is not None and boot.boot_id != before.boot_id:
                     self._mark("ready")
                     return boot
@@ -248,7 +256,7 @@ class Reboot:
         self.outcome.phase = "down"
         self._say("still the old boot after %.1f s" % self._seconds())
 
-    def _ask(self) -> Boot | None:
+    def _ask(self, seconds: float) -> Boot | None:
         """Which boot this is; None while that cannot be said, and self._unready tells why."""
         now = self._clock.now()
         if self._question is None:
@@ -257,23 +265,31 @@ class Reboot:
             if self._is_down():
                 self._note_answering()
                 self._host.reset()
-            self._question, self._asked = self._host.start(QUESTION), now
-        waited = now - self._asked
-        pause = min(max(waited, _FIRST_LOOK_BESIDE), _MOST_SELDOM_LOOK_BESIDE, self._deadline - now)
+            self._question, self._asked, self._heard = self._host.start(QUESTION), now, now
         try:
-            answer = self._question.wait(pause)
+            answer = self._question.wait(min(seconds, self._deadline - now))
         except HostUnreachable as error:
             self._drop_question(str(error))
             return None
         if answer is None:
-            if self._clock.now() - self._asked >= self._request.answer_timeout:
-                self._drop_question("a command did not end within %g s" % self._request.answer_timeout)
+            self._look_beside()
             return None
         self._question = None
         boot = parse_boot(answer.stdout)
         if boot is None:
             self._unready = "a command ended with %d: %s" % (answer.rc, answer.stderr.strip())
         return boot
+
+    def _look_beside(self) -> None:
+        """See whether there is still somebody who could answer the question."""
+        now = self._clock.now()
+        sign = self._host.glance()
+        if sign:
+            self._heard = now
+        if sign is False or now - self._heard > _MOST_SILENCE:
+            self._note_down()
+        elif now - self._asked >= self._request.answer_timeout:
+            self._drop_question("a command did not end within %g s" % self._request.answer_timeout)
 
     def _drop_question(self, why: str) -> None:
         self._question = None
@@ -340,6 +356,29 @@ class Reboot:
             expected = staged.release
         if expected is not None and after.release != expected:
             raise RebootFailed("the host came back with kernel %s, and %s was expected" % (after.release, expected))
+
+    def _look_for_crash_kernel(self, after: Boot) -> None:
+        """Warn where the crash kernel that was loaded before is not loaded again."""
+        limit = min(self._clock.now() + _CRASH_KERNEL_PATIENCE, self._deadline)
+        boot: Boot | None = after
+        while boot is None or not boot.crash_loaded:
+            if self._clock.now() + _LOOK_FOR_CRASH_KERNEL > limit:
+                self.outcome.warnings.append(
+                    "a crash kernel was loaded before the reboot and is not any more; check the kdump service"
+                )
+                return
+            self._say("waiting for the crash kernel to be loaded again")
+            self._clock.sleep(_LOOK_FOR_CRASH_KERNEL)
+            boot = self._ask_again()
+
+    def _ask_again(self) -> Boot | None:
+        """What a host says that is known to be up; None where it says nothing now."""
+        try:
+            answer = self._host.start(QUESTION).wait(_LOOK_FOR_CRASH_KERNEL)
+        except HostUnreachable:
+            self._host.reset()
+            return None
+        return None if answer is None else parse_boot(answer.stdout)
 
 
 def _method(staged: Staged | None, after: Boot) -> str | None:

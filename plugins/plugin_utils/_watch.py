@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+# Seconds between two questions that are asked at leisure.
+_LEISURE = 2.0
 # Seconds that a busy SSH server is given for its banner.
 _BUSY_PATIENCE = 30.0
 
@@ -75,6 +77,23 @@ class Knocker:
     def _next_question(self) -> float:
         waiting = len(self._selector.get_map()) if self._has_refused else 0
         return self._last_asked + self._interval * float(2**waiting)
+
+    def glance(self) -> bool | None:
+        """Whether it answers, asked at leisure and without waiting: True, False if it refuses, None while it is silent.
+
+        For a server that is at work on something else for us already.
+        """
+        now = time.monotonic()
+        self._give_up_before(now - _BUSY_PATIENCE)
+        if not self._selector.get_map() and now - self._last_asked >= _LEISURE:
+            self._ask(now)
+        for key, _events in self._wait(0.0):
+            if self._has_banner(key.data):
+                self.close()
+                return True
+            if key.fd not in self._selector.get_map():
+                return False
+        return None
 
     def close(self) -> None:
         """Give up every question."""

@@ -16,6 +16,7 @@ ANSWER = {
     "/proc/cmdline": "root=LABEL=root ro panic=30 fleetops.boot=T",
     "/proc/sys/kernel/bootloader_type": "208",
     "/sys/kernel/kexec_loaded": "0",
+    "/sys/kernel/kexec_crash_loaded": "1",
     "/proc/1/comm": "systemd",
 }
 
@@ -77,6 +78,13 @@ def test_only_a_record_of_this_boot_counts(record, staged):
     boot = parse_boot(answered() + record)
     assert boot is not None
     assert boot.staged == staged
+
+
+@pytest.mark.parametrize(("value", "loaded"), [("1", True), ("0", False), (None, False)])
+def test_whether_a_crash_kernel_is_loaded(value, loaded):
+    boot = parse_boot(answered(**{"/sys/kernel/kexec_crash_loaded": value}))
+    assert boot is not None
+    assert boot.crash_loaded is loaded
 
 
 def test_no_image_is_seen_where_the_kernel_has_no_kexec():

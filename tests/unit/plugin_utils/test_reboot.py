@@ -62,6 +62,8 @@ class FakeHost:
     init: str = "systemd"
     container: str | None = None
     inhibitors: str | None = None
+    crash_loaded: bool = False
+    crash_again: float | None = None
     fire: Answer | Exception = field(default_factory=lambda: Answer(0, "", ""))
     fire_takes: float | None = 0.1
     question_takes: float | None = 0.3
@@ -112,6 +114,7 @@ class FakeHost:
             "/proc/cmdline": "ro" + token,
             "/proc/sys/kernel/bootloader_type": self.loader_type if new else "114",
             "/sys/kernel/kexec_loaded": "1" if self.loaded and not new else "0",
+            "/sys/kernel/kexec_crash_loaded": "1" if self.has_crash_kernel(new) else "0",
             "/proc/1/comm": self.init,
         }
         if self.staged and not new:
@@ -121,6 +124,11 @@ class FakeHost:
         if self.container:
             values["/run/systemd/container"] = self.container
         return "".join("%s:%s\n" % item for item in values.items())
+
+    def has_crash_kernel(self, new):
+        if not new:
+            return self.crash_loaded
+        return self.crash_again is not None and self.elapsed() >= self.crash_again
 
     def jump(self):
         return self.start("jump now")
@@ -139,6 +147,9 @@ class FakeHost:
         # A closed port refuses at once; a dead host says nothing.
         self.clock.time += min(seconds, 0.5)
         return False
+
+    def glance(self):
+        return self.is_up(self.elapsed())
 
     def reset(self):
         self.log.append("reset")
@@ -203,6 +214,50 @@ def test_sysvinit_reboots_by_its_own_scripts(init):
     outcome, host = reboot(init=init)
     assert not outcome.failed
     assert "fire reboot" in host.log
+
+
+@pytest.mark.parametrize("method", ["kexec", "firmware"])
+@pytest.mark.parametrize(
+    ("before", "again", "warned", "most"),
+    [
+        (False, None, False, 0.1),
+        (False, 20.0, False, 0.1),
+        (True, 20.0, False, 0.1),
+        (True, 26.0, False, 10.0),
+        (True, None, True, 16.5),
+        (True, 60.0, True, 16.5),
+    ],
+    ids=["had none", "has one now", "there at once", "a little later", "never", "too late"],
+)
+def test_a_crash_kernel_that_is_lost_is_a_warning(method, before, again, warned, most):
+    by_kexec = {} if method == "kexec" else {"token": None, "loader_type": "114"}
+    outcome, _host = reboot(method=method, crash_loaded=before, crash_again=again, **by_kexec)
+    assert not outcome.failed
+    assert outcome.warnings == (
+        ["a crash kernel was loaded before the reboot and is not any more; check the kdump service"] if warned else []
+    )
+    assert outcome.elapsed - outcome.timeline["ready"] <= most
+
+
+def test_the_crash_kernel_is_looked_for_within_the_deadline():
+    outcome, _host = reboot(timeout=25.0, crash_loaded=True)
+    assert not outcome.failed
+    assert outcome.warnings
+    assert outcome.elapsed <= 25.0
+
+
+def test_a_host_that_falls_silent_while_its_crash_kernel_is_looked_for_is_no_failure():
+    class Silent(FakeHost):
+        def start(self, command):
+            if self.is_new(self.elapsed()) and self.elapsed() > 21.5:
+                return FakePending(self.clock, HostUnreachable("connection reset"), self.clock.time + 0.1)
+            return super().start(command)
+
+    clock = FakeClock()
+    host = Silent(clock, crash_loaded=True)
+    outcome = Reboot(host, clock, Request("kexec", 120.0, 30.0, None), say=lambda line: None).run()
+    assert not outcome.failed
+    assert len(outcome.warnings) == 1
 
 
 def test_nothing_is_unloaded_when_nothing_is_loaded():

@@ -140,6 +140,37 @@ def test_a_server_that_has_come_up_and_is_busy_is_not_pestered(serve):
     assert server.accepted <= 7
 
 
+def glances(knocker, seconds):
+    """All that is seen in some seconds of glancing, silence left out."""
+    seen = []
+    start = time.monotonic()
+    while time.monotonic() - start < seconds:
+        sign = knocker.glance()
+        if sign is not None:
+            seen.append(sign)
+        time.sleep(0.02)
+    knocker.close()
+    return seen
+
+
+def test_a_glance_sees_a_banner_and_does_not_ask_again_soon(serve):
+    server = serve(banner)
+    assert glances(Knocker("127.0.0.1", server.port), 1.0) == [True]
+    assert server.accepted == 1
+
+
+def test_a_glance_sees_a_refusal():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert glances(Knocker("127.0.0.1", port), 0.5) == [False]
+
+
+def test_a_glance_at_a_silent_server_says_nothing_and_asks_once(serve):
+    server = serve(lambda connection: None)
+    assert glances(Knocker("127.0.0.1", server.port), 2.5) == []
+    assert server.accepted == 1
+
+
 def test_a_name_that_does_not_resolve_is_an_error():
     with pytest.raises(OSError, match=r"not known|resolution|Name"):
         Knocker("no-such-host.invalid", 22)
