@@ -40,7 +40,7 @@ class HostKind(NamedTuple):
     """What kind of host this is."""
 
     init: str
-    """systemd, or the name of process 1."""
+    """systemd, openrc, sysvinit, or the name of process 1."""
     container: Optional[str]
     """The kind of container; None on a machine of its own."""
     virtualization: str
@@ -73,10 +73,14 @@ def read_host_kind(machine: Machine) -> HostKind:
 
 
 def init_system(machine: Machine) -> str:
-    """systemd, or the name of process 1."""
+    """systemd, openrc, sysvinit, or the name of process 1."""
     if machine.is_directory("/run/systemd/system"):
         return "systemd"
-    return machine.read_word("/proc/1/comm") or "unknown"
+    if machine.exists("/run/openrc/softlevel"):
+        return "openrc"
+    # SysV init and upstart, which Red Hat's and Oracle's release 6 has, run the same scripts under the same name.
+    first = machine.read_word("/proc/1/comm") or "unknown"
+    return "sysvinit" if first == "init" else first
 
 
 def _manager(machine: Machine) -> Dict[str, str]:

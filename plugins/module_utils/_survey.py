@@ -116,7 +116,7 @@ def _machine_blockers(
     troubles = troubles_of(hardware, kind.virtualization, rules.known_trouble)
     return (
         guest_blockers(machine, kind)
-        + [Blocker(row.id, row.severity, "%s (source: %s)" % (row.message, row.source)) for row in troubles]
+        + [Blocker(row.id, row.severity, row.sentence()) for row in troubles]
         + disk_blockers(machine, cmdline)
         + firmware_blockers(machine)
         + space_blockers(machine)

@@ -266,7 +266,7 @@ kexec:
           description: Whether C(kernel.kexec_load_disabled) is 1, which lasts until the next boot.
           type: bool
     init:
-      description: V(systemd), or the name of process 1.
+      description: V(systemd), V(openrc), V(sysvinit), or the name of process 1.
       type: str
       sample: systemd
     virtualization:

@@ -156,6 +156,14 @@ elapsed:
   description: Seconds that the task took.
   returned: always
   type: float
+warnings:
+  description:
+    - What the operator should know although the reboot was a success.
+    - A crash kernel that was loaded before and is not any more. It is waited for up to 15 seconds, on hosts that had
+      one.
+  returned: always
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

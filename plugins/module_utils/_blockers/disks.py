@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Encrypted disks that a boot would wait for: a passphrase, or a TPM that a kexec does not reset."""
 
+import re
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from ansible_collections.fleetops.kexec.plugins.module_utils import _cmdline
@@ -18,8 +19,8 @@ BY_ITSELF = "by itself"
 _OPENERS = ("keyscript=", "pkcs11-uri=", "fido2-device=", "_netdev", "tang")
 # Volumes that the boot does not wait for.
 _NOT_AWAITED = ("noauto", "nofail")
-# Volumes with a new key at each boot.
-_THROWN_AWAY = ("swap", "tmp", "tmp=")
+# The volume that an option of the command line is for, where it names one.
+_UUID = re.compile(r"^[0-9a-fA-F-]{36}=")
 
 
 class Volume(NamedTuple):
@@ -63,7 +64,7 @@ def with_cmdline(volume: Volume, cmdline: str) -> Volume:
         if name in ("rd.luks.key", "luks.key", "cryptkey"):
             key = value
         elif name in ("rd.luks.options", "luks.options"):
-            options += tuple(value.rpartition("=")[2].split(",")) if "tpm2-device=" not in value else ("tpm2-device=x",)
+            options += tuple(_UUID.sub("", value).split(","))
     return Volume(volume.name, key, options)
 
 
@@ -76,7 +77,7 @@ def disk_blockers(machine: Machine, cmdline: str) -> List[Blocker]:
         volume = with_cmdline(table.get(name, Volume(name, "", ())), cmdline)
         found.setdefault(opened_by(volume), []).append(name)
     for volume in table.values():
-        if volume.name not in root and not set(volume.options).intersection(_NOT_AWAITED + _THROWN_AWAY):
+        if volume.name not in root and not set(volume.options).intersection(_NOT_AWAITED):
             found.setdefault(opened_by(volume), []).append(volume.name)
     return _judged(found, machine.find_program("clevis") is not None)
 
@@ -88,9 +89,8 @@ def _judged(found: Dict[str, List[str]], clevis: bool) -> List[Blocker]:
             Blocker(
                 "luks_passphrase",
                 WARN,
-                "the encrypted volume %s has no key that the boot could use%s, so the boot will wait for its "
-                "passphrase, by kexec and through the firmware alike; in the initramfs another SSH server with "
-                "another host key may answer"
+                "the boot will wait for the passphrase of the encrypted volume %s%s, as after any reboot; "
+                "in the initramfs another SSH server with another host key may answer; have the passphrase at hand"
                 % (_names(found[PASSPHRASE]), " unless clevis opens it" if clevis else ""),
             )
         )
@@ -99,9 +99,9 @@ def _judged(found: Dict[str, List[str]], clevis: bool) -> List[Blocker]:
             Blocker(
                 "tpm_sealed",
                 WARN,
-                "the encrypted volume %s is opened by the TPM, whose registers a kexec does not reset, so it may "
-                "stay closed and the boot wait for a passphrase; try one such host first, or reboot it through the "
-                "firmware" % _names(found[TPM]),
+                "the TPM opens the encrypted volume %s, and a kexec does not reset the TPM's registers, so it may stay "
+                "closed and the boot wait for a passphrase; try one such host first, or reboot through the firmware"
+                % _names(found[TPM]),
             )
         )
     return blockers

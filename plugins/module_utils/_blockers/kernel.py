@@ -9,6 +9,9 @@ from ansible_collections.fleetops.kexec.plugins.module_utils import _kexec
 from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.blocker import REFUSE, Blocker
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import Machine
 
+# Those through which kexec_reboot can reboot a host.
+_KNOWN_INITS = ("systemd", "sysvinit", "openrc")
+
 
 def kernel_blockers(machine: Machine, container: Optional[str]) -> List[Blocker]:
     """Why the running kernel would not stage any image at all.
@@ -51,13 +54,13 @@ def kernel_blockers(machine: Machine, container: Optional[str]) -> List[Blocker]
 
 def init_blockers(init: str) -> List[Blocker]:
     """Why this collection could not reboot the host gracefully."""
-    if init == "systemd":
+    if init in _KNOWN_INITS:
         return []
     return [
         Blocker(
             "init",
             REFUSE,
-            "the init system %r is not known to this version, which reboots through systemd only" % init,
+            "the init system %r is not known, so its services cannot be stopped; method kexec_now goes without" % init,
         )
     ]
 

@@ -24,7 +24,7 @@ class Trouble(NamedTuple):
     severity: str
     message: str
     source: str
-    """Who says so."""
+    """Who says so; empty for an operator's own row."""
     driver: Optional[str] = None
     """A driver bound to a PCI device, or a loaded module."""
     pci: Optional[str] = None
@@ -36,6 +36,10 @@ class Trouble(NamedTuple):
     processor: Optional[str] = None
     """The model name."""
     virtualization: Optional[str] = None
+
+    def sentence(self) -> str:
+        """The message with its source."""
+        return "%s (source: %s)" % (self.message, self.source) if self.source else self.message
 
 
 CONDITIONS = ("driver", "pci", "vendor", "product", "asset_tag", "processor", "virtualization")
@@ -156,7 +160,7 @@ def _own_row(row: Dict[str, Any]) -> Trouble:
         raise KexecError(
             "the known trouble %r would hold for every host: give it one of %s" % (row["id"], ", ".join(CONDITIONS))
         )
-    return Trouble(row["id"], row["severity"], row["message"], "the operator", **conditions)
+    return Trouble(row["id"], row["severity"], row["message"], "", **conditions)
 
 
 def troubles_of(hardware: Hardware, virtualization: str, table: Iterable[Trouble]) -> List[Trouble]:

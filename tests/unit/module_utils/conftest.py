@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A machine in a temporary folder: the seam's fake, shared by the tests of target-side code."""
 
+import hashlib
 import os
 import struct
 
@@ -32,6 +33,22 @@ def bzimage(release=NEW, build=BUILD, cmdline_size=2047, payload=4096):
     return bytes(image) + b"\xcc" * payload
 
 
+def signed(image):
+    """The kernel as a PE file with a signature: its headers in the boot sector, all the rest one section."""
+    image = bytearray(image)
+    pe, optional, entry, table = 0x40, 0x58, 0x58 + 112 + 4 * 8, 0x58 + 240
+    image[:2] = b"MZ"
+    struct.pack_into("<I", image, 0x3C, pe)
+    struct.pack_into("<4sHH12xH", image, pe, b"PE", 0x8664, 1, 240)
+    struct.pack_into("<H", image, optional, 0x20B)
+    struct.pack_into("<I", image, optional + 60, 512)
+    struct.pack_into("<II", image, table + 16, len(image) - 512, 512)
+    covered = image[: optional + 64] + image[optional + 68 : entry] + image[entry + 8 :]
+    certificate = b"signed: " + hashlib.sha256(covered).digest()
+    struct.pack_into("<II", image, entry, len(image), len(certificate))
+    return bytes(image) + certificate
+
+
 def cpio(*members):
     """A newc archive, as the kernel unpacks it into its root file system."""
     archive = b""
@@ -56,6 +73,7 @@ class FakeCalls(SystemCalls):
         self.loaded = None
         self.errno = None
         self.count = 0
+        self.flags = []
         self.after_load = lambda: None
         self.spaces = {}
 
@@ -69,6 +87,7 @@ class FakeCalls(SystemCalls):
 
     def kexec_file_load(self, kernel_fd, initrd_fd, cmdline, flags):
         self.count += 1
+        self.flags.append(flags)
         if self.errno is not None:
             raise OSError(self.errno, os.strerror(self.errno))
         if flags & KEXEC_FILE_UNLOAD:
@@ -165,5 +184,6 @@ def make():
     class Make:
         bzimage = staticmethod(bzimage)
         cpio = staticmethod(cpio)
+        signed = staticmethod(signed)
 
     return Make

@@ -10,6 +10,9 @@ import pytest
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError
 from ansible_collections.fleetops.kexec.plugins.module_utils._staging import RECORD, Request, plan_for
 
+# include/uapi/linux/kexec.h
+KEXEC_FILE_ON_CRASH = 0x2
+
 NEW, OLD = "6.1.0-56-cloud-amd64", "6.1.0-55-cloud-amd64"
 DEFAULTS = {
     "state": "loaded",
@@ -217,6 +220,43 @@ def test_without_call_and_program_the_package_is_named(host, syscall):
     host.calls.errno = errno.ENOSYS
     with pytest.raises(KexecError, match="install kexec-tools"):
         stage(host, syscall=syscall)
+
+
+@pytest.mark.parametrize("syscall", ["auto", "tools"])
+def test_under_lockdown_the_kexec_program_is_not_even_tried(host, syscall):
+    host.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n")
+    host.calls.errno = errno.ENOSYS
+    ran = _kexec_program(host)
+    with pytest.raises(KexecError, match=r"kernel lockdown \(integrity\) permits the kexec_file_load call only"):
+        stage(host, syscall=syscall)
+    assert not any("-l" in argv for argv in ran)
+
+
+def test_a_signed_kernel_is_staged_under_lockdown(host):
+    host.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n")
+    assert stage(host)["call"] == "file"
+
+
+@pytest.mark.parametrize("by", ["call", "program"])
+def test_the_crash_kernel_is_left_alone(host, by):
+    host.write("sys/kernel/kexec_crash_loaded", "1\n")
+    host.calls.errno = errno.ENOSYS if by == "program" else None
+    ran = _kexec_program(host)
+    stage(host)
+    stage(host, entry=OLD)
+    stage(host, state="unloaded")
+    assert not any(flags & KEXEC_FILE_ON_CRASH for flags in host.calls.flags)
+    assert not any({"-p", "--load-panic"}.intersection(argv) for argv in ran)
+    assert (host.root / "sys/kernel/kexec_crash_loaded").read_text() == "1\n"
+    assert bool(ran) == (by == "program")
+
+
+def test_the_memory_for_the_crash_kernel_is_kept_and_what_is_kdumps_own_is_not(host):
+    line = "root=LABEL=root ro crashkernel=1G-:256M elfcorehdr=0x1000 disable_cpu_apicid=0"
+    host.write("proc/cmdline", line + "\n")
+    assert (
+        unrecorded(stage(host, entry="running")) == "root=LABEL=root ro crashkernel=1G-:256M panic=30 fleetops.boot=T"
+    )
 
 
 def _remove(host, path):

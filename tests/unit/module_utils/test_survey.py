@@ -133,12 +133,22 @@ def test_given_files_do_not_need_a_known_boot_loader(host):
     assert result["reboot_needed"] is True
 
 
-def test_another_init_system_is_a_blocker(host):
+@pytest.mark.parametrize(
+    ("first", "openrc", "init", "expected"),
+    [
+        ("init", False, "sysvinit", []),
+        ("init", True, "openrc", []),
+        ("runit", False, "runit", [("init", "refuse")]),
+    ],
+)
+def test_init_systems_beside_systemd(host, first, openrc, init, expected):
     (host.root / "run/systemd/system").rmdir()
-    host.write("proc/1/comm", "init\n")
+    host.write("proc/1/comm", first + "\n")
+    if openrc:
+        host.write("run/openrc/softlevel", "default\n")
     result = look(host)
-    assert result["init"] == "init"
-    assert blocker_ids(result) == [("init", "refuse")]
+    assert result["init"] == init
+    assert blocker_ids(result) == expected
 
 
 def test_without_root_it_answers_as_far_as_it_can(host):
