@@ -18,6 +18,7 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.grub_s
     one_shot,
     start,
 )
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.links import real_path
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.mounts import HOME, RUNNING, FileSystems
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
 
@@ -29,7 +30,9 @@ MAX_SUBMENUS = 6
 # /etc/grub2-efi.cfg and /etc/grub2.cfg are links of the Red Hat family: until RHEL 8 the former leads to the
 # EFI system partition, where the menu is on EFI machines, while /boot/grub2 may hold a forgotten one.
 _EFI_PATHS = ("/etc/grub2-efi.cfg",)
-_PATHS = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/etc/grub2.cfg")
+_BOOT_PATHS = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
+_LINK = "/etc/grub2.cfg"
+_PATHS = _BOOT_PATHS + (_LINK,)
 _EFI_VENDORS = ("/boot/efi/EFI", "/efi/EFI", "/boot/EFI")
 
 # uname -m to $grub_cpu; x86 depends on the platform.
@@ -38,10 +41,30 @@ _CPU = {"aarch64": "arm64", "armv7l": "arm", "ppc64le": "powerpc", "riscv64": "r
 
 def find(machine: Machine) -> Optional[str]:
     """The path of GRUB's configuration file; None where there is none."""
-    for path in candidates(machine):
-        if machine.exists(path):
+    found = next((path for path in candidates(machine) if machine.exists(path)), None)
+    rivals = _rivals(machine)
+    return (_installed(machine, rivals) or found) if found in rivals else found
+
+
+def _rivals(machine: Machine) -> Tuple[str, ...]:
+    """The configuration files below /boot, if there are several: a grub-mkconfig for the wrong folder leaves one."""
+    present = {real_path(machine, path): path for path in reversed(_BOOT_PATHS) if machine.exists(path)}
+    return tuple(path for path in _BOOT_PATHS if path in present.values()) if len(present) > 1 else ()
+
+
+def _installed(machine: Machine, rivals: Sequence[str]) -> Optional[str]:
+    """The one that the distribution's link leads to, else the only one beside which GRUB has its modules."""
+    leads_to = real_path(machine, _LINK)
+    for path in rivals:
+        if machine.exists(_LINK) and real_path(machine, path) == leads_to:
             return path
-    return None
+    modules = [path for path in rivals if _has_modules(machine, os.path.dirname(path))]
+    return modules[0] if len(modules) == 1 else None
+
+
+def _has_modules(machine: Machine, folder: str) -> bool:
+    """grub-install fills a folder such as i386-pc; with a signed GRUB, the modules are all inside of it."""
+    return any(machine.exists("%s/%s/normal.mod" % (folder, name)) for name in machine.names(folder))
 
 
 def candidates(machine: Machine) -> Tuple[str, ...]:
@@ -55,6 +78,12 @@ def read(machine: Machine) -> BootConfig:
     path = find(machine)
     if path is None:
         raise KexecError("no GRUB configuration: looked for %s" % ", ".join(candidates(machine)))
+    rivals = _rivals(machine)
+    if path in rivals and _installed(machine, rivals) is None:
+        raise KexecError(
+            "it cannot be told which configuration GRUB reads: there are %s; remove the one that is left over, or name "
+            "the kernel and its initrd" % " and ".join(rivals)
+        )
     run = start_at(machine, path)
     walk = _Walk(run.file_systems)
     walk.menu(run.shell, (), (), True)
@@ -96,7 +125,7 @@ class _MachineSurroundings(Surroundings):
         self._machine = machine
         self.folders: List[str] = []
         """Where Boot Loader Spec files were read."""
-        folder = os.path.dirname(_real_path(machine, path))
+        folder = os.path.dirname(real_path(machine, path))
         self.file_systems = FileSystems(machine, folder)
         self.prefix = "(%s)%s" % (RUNNING, folder)
         self.root = HOME
@@ -282,15 +311,6 @@ def loader_cmdline(arguments: Sequence[str]) -> str:
         escaped = re.sub(r"([\\'\"])", r"\\\1", argument)
         quoted.append('"%s"' % escaped if " " in argument else escaped)
     return " ".join(quoted)
-
-
-def _real_path(machine: Machine, path: str) -> str:
-    """*path* with its symbolic links followed, where they stay on the machine."""
-    top = os.path.realpath(machine.path("/"))
-    real = os.path.realpath(machine.path(path))
-    if top == "/":
-        return real
-    return real[len(top) :] if real.startswith(top + "/") else path
 
 
 def _read_limited(machine: Machine, path: str, purpose: str, limit: int) -> str:

@@ -645,7 +645,8 @@ class Shell:
 
     def _import(self, item: grub_bls.Imported) -> None:
         self._session.steps.spend(50, item.path)
-        doubt, body = item.doubt, ()  # type: Optional[str], Block
+        doubt = item.doubt
+        body: Block = ()
         try:
             body = parse(item.script, item.path, self._session.steps.spend)
         except KexecError as error:

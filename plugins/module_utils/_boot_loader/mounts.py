@@ -187,7 +187,7 @@ def leads_out(machine: Machine, mounts: Sequence[Mount], path: str) -> Optional[
     if real == path:
         return None
     folder = next((folder for folder in _BOOT_FOLDERS if is_below(path, folder)), None)
-    if folder is not None and not is_below(real, folder):
+    if folder is not None and not is_below(real, real_path(machine, folder)):
         return "is a symbolic link out of %s, to %s" % (folder, real)
     here, there = covering(mounts, path), covering(mounts, real)
     if here is not None and there is not None and here.device != there.device:

@@ -8,7 +8,10 @@ import pytest
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader import bls, grub_bls
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.detect import read_boot_loader
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.links import real_path
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.mounts import leads_out
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError
+from ansible_collections.fleetops.kexec.plugins.module_utils._survey import survey
+from ansible_collections.fleetops.kexec.plugins.module_utils._target import Selection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -208,6 +211,13 @@ def test_entry_files_that_anybody_may_write_are_told_of(read, host, path, mode):
     )
 
 
+def test_the_survey_warns_of_such_files(read, host):
+    read({"m-6.1.conf": entry()})
+    (host.root / "boot/loader/entries/m-6.1.conf").chmod(0o666)
+    blockers = survey(host.machine(), Selection(None, None, ()))["blockers"]
+    assert [blocker["severity"] for blocker in blockers if blocker["id"] == "boot_entry_files"] == ["warn"]
+
+
 @pytest.mark.parametrize(
     ("target", "problem"),
     [
@@ -244,6 +254,14 @@ def test_links_are_followed_as_on_the_machine_itself(host, links, path, real):
             (host.root / link).rename(host.root / "elsewhere")
         (host.root / link).symlink_to(target)
     assert real_path(host.machine(), path) == real
+
+
+def test_boot_may_be_a_link_itself(host):
+    host.write("data/k", "content")
+    (host.root / "efi").symlink_to("data")
+    assert leads_out(host.machine(), (), "/efi/k") is None
+    (host.root / "data/link").symlink_to("../boot/grub")
+    assert leads_out(host.machine(), (), "/efi/link") == "is a symbolic link out of /efi, to /boot/grub"
 
 
 def test_links_without_end_are_given_up(host):

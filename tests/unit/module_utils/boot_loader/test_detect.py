@@ -81,6 +81,40 @@ def test_several_boot_loaders_without_a_proof_are_refused(machine, files, names)
     assert "cannot be told which one" in str(error.value)
 
 
+BOTH = {
+    "boot/grub/grub.cfg": "menuentry a { linux /boot/k; }\n",
+    "boot/grub2/grub.cfg": "menuentry b { linux /boot/k; }\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "link", "path"),
+    [
+        (BOTH, "../boot/grub2/grub.cfg", "/boot/grub2/grub.cfg"),
+        (joined(BOTH, {"boot/grub2/i386-pc/normal.mod": ""}), None, "/boot/grub2/grub.cfg"),
+        (joined(BOTH, {"boot/grub/x86_64-efi/normal.mod": ""}), None, "/boot/grub/grub.cfg"),
+        (BOTH, None, None),
+        (joined(BOTH, {"boot/grub/a/normal.mod": "", "boot/grub2/a/normal.mod": ""}), None, None),
+    ],
+)
+def test_of_two_folders_of_grub_the_installed_one_counts(machine, tmp_path, files, link, path):
+    host = machine(files)
+    if link is not None:
+        (tmp_path / "etc").mkdir()
+        (tmp_path / "etc/grub2.cfg").symlink_to(link)
+    if path is None:
+        with pytest.raises(KexecError, match=r"there are /boot/grub/grub\.cfg and /boot/grub2/grub\.cfg; remove"):
+            read_boot_loader(host)
+    else:
+        assert read_boot_loader(host).path == path
+
+
+def test_one_folder_of_grub_by_two_names_is_one(machine, tmp_path):
+    host = machine(GRUB)
+    (tmp_path / "boot/grub2").symlink_to("grub")
+    assert read_boot_loader(host).path == "/boot/grub/grub.cfg"
+
+
 def test_systemd_boot_without_its_files_asks_for_the_system_partition(machine):
     with pytest.raises(KexecError, match="is the EFI system partition mounted"):
         read_boot_loader(machine(joined(GRUB, info("systemd-boot 252"), {"sys/firmware/efi/fw_platform_size": "64"})))
