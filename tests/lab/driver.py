@@ -110,16 +110,16 @@ class Fleet:
 
     def module(self, host: str, name: str, **arguments: Any) -> dict[str, Any]:
         """Run one module on one host; returns its result."""
-        play = [
-            {
-                "hosts": host,
-                "gather_facts": False,
-                "tasks": [{"name": "Run", "fleetops.kexec." + name: arguments, "ignore_errors": True}],
-            }
-        ]
+        (result,) = self.modules(host, name, [arguments])
+        return result
+
+    def modules(self, host: str, name: str, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Run one module on one host with one set of arguments after the other; returns the results."""
+        tasks = [{"name": "Run", "fleetops.kexec." + name: arguments, "ignore_errors": True} for arguments in runs]
         file = self._folder / "play.yml"
-        file.write_text(json.dumps(play))
-        return self.playbook(playbook=str(file)).tasks[-1].result
+        file.write_text(json.dumps([{"hosts": host, "gather_facts": False, "tasks": tasks}]))
+        done = self.playbook(playbook=str(file)).tasks
+        return [{**task.result, "failed": task.status in ("failed", "ignored")} for task in done]
 
 
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
@@ -135,14 +135,14 @@ class Observer(threading.Thread):
         super().__init__(daemon=True)
         self._machine = fleet.machine(host)
         self._before = fleet.boot(host)["boot_id"]
-        self._stop = threading.Event()
+        self._ended = threading.Event()
         self.ready: float | None = None
         self.start()
 
     def run(self) -> None:
-        while banner(self._machine.port) and not self._stop.wait(2.0):
+        while banner(self._machine.port) and not self._ended.wait(2.0):
             pass
-        while self.ready is None and not self._stop.wait(0.2):
+        while self.ready is None and not self._ended.wait(0.2):
             with contextlib.suppress(LabError):  # no answer in time
                 if banner(self._machine.port, 1.0) and self._is_new_boot():
                     self.ready = time.time()
@@ -151,5 +151,5 @@ class Observer(threading.Thread):
         return self._machine.ssh(_BOOT_ID, seconds=10).stdout.strip() not in ("", self._before)
 
     def end(self) -> None:
-        self._stop.set()
+        self._ended.set()
         self.join(30)

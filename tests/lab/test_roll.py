@@ -104,43 +104,45 @@ def test_the_same_run_again_changes_nothing(fleet: Fleet) -> None:
 
 def test_staging_is_idempotent_and_undone(fleet: Fleet) -> None:
     older, newer = kernels(fleet)
-    first = fleet.module("lab1", "kexec_load", entry=older)
-    again = fleet.module("lab1", "kexec_load", entry=older)
-    assert (first["changed"], again["changed"]) == (True, False)
+    running_token = fleet.ssh("lab1", "cat /proc/cmdline").rpartition("fleetops.boot=")[2]
+    first, again, running = fleet.modules(
+        "lab1", "kexec_load", [{"entry": older}, {"entry": older}, {"entry": "running"}]
+    )
+    assert (first["changed"], again["changed"], running["changed"]) == (True, False, True)
     assert first["staged"] == again["staged"]
+    assert (first["staged"]["release"], running["staged"]["release"]) == (older, newer)
+    assert running_token not in running["staged"]["cmdline"]
+    assert running["staged"]["cmdline"].count("panic=") == 1
+
     info = fleet.module("lab1", "kexec_info")["kexec"]
     assert info["loaded"]["image"] is True
-    assert info["loaded"]["ours"]["token"] == first["staged"]["token"]
-    assert (info["boot_loader"], info["init"], info["blockers"]) == ("grub", "systemd", [])
-    assert info["running"]["booted_by"] == "kexec"
-    running_token = info["running"]["cmdline"].rpartition("fleetops.boot=")[2]
-    staged = fleet.module("lab1", "kexec_load", entry="running")["staged"]
-    assert running_token not in staged["cmdline"]
-    assert staged["cmdline"].count("panic=") == 1
-    assert staged["release"] == newer
-    assert fleet.module("lab1", "kexec_load", state="unloaded")["changed"] is True
-    assert fleet.module("lab1", "kexec_load", state="unloaded")["changed"] is False
+    assert info["loaded"]["ours"]["token"] == running["staged"]["token"]
+    assert (info["boot_loader"], info["init"], info["running"]["booted_by"]) == ("grub", "systemd", "kexec")
+    assert [blocker for blocker in info["blockers"] if blocker["severity"] == "refuse"] == []
+
+    undone, again = fleet.modules("lab1", "kexec_load", [{"state": "unloaded"}, {"state": "unloaded"}])
+    assert (undone["changed"], again["changed"]) == (True, False)
     assert fleet.boot("lab1")["kexec_loaded"] == "0"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"entry": "6.6.6"}, "has no entry with the id, title or release '6.6.6'; it has: gnulinux-"),
-        ({"kernel": "/boot/none"}, "the kernel /boot/none does not exist on the host"),
-        ({"kernel": "/etc/passwd"}, "/etc/passwd is not a bootable kernel image"),
-        ({"kernel": "/boot"}, "the kernel /boot is a directory"),
-        ({"append": ["x" * 3000]}, "the command line is too long"),
-        ({"syscall": "tools"}, "install kexec-tools"),
-        ({"state": "present"}, "value of state must be one of: loaded, unloaded"),
-        ({"krenel": "/boot/x"}, "Unsupported parameters"),
-    ],
-)
-def test_bad_input_is_refused_and_nothing_is_staged(fleet: Fleet, arguments: dict[str, Any], message: str) -> None:
-    result = fleet.module("lab1", "kexec_load", **arguments)
-    assert result["failed"] is True
-    assert message in result["msg"]
-    assert "Traceback" not in result["msg"]
+BAD_INPUT: list[tuple[dict[str, Any], str]] = [
+    ({"entry": "6.6.6"}, "has no entry with the id, title or release '6.6.6'; it has: gnulinux-"),
+    ({"kernel": "/boot/none"}, "the kernel /boot/none does not exist on the host"),
+    ({"kernel": "/etc/passwd"}, "/etc/passwd is not a bootable kernel image"),
+    ({"kernel": "/boot"}, "the kernel /boot is a directory"),
+    ({"append": ["x" * 3000]}, "the command line is too long"),
+    ({"syscall": "tools"}, "install kexec-tools"),
+    ({"state": "present"}, "value of state must be one of: loaded, unloaded"),
+    ({"krenel": "/boot/x"}, "Unsupported parameters"),
+]
+
+
+def test_bad_input_is_refused_and_nothing_is_staged(fleet: Fleet) -> None:
+    results = fleet.modules("lab1", "kexec_load", [arguments for arguments, _message in BAD_INPUT])
+    for result, (_arguments, message) in zip(results, BAD_INPUT, strict=True):
+        assert result["failed"] is True
+        assert message in result["msg"]
+        assert "Traceback" not in result["msg"]
     assert fleet.boot("lab1")["kexec_loaded"] == "0"
 
 
