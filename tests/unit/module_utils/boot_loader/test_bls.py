@@ -5,6 +5,7 @@
 import os
 
 import pytest
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.blocker import Rules
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader import bls, grub_bls
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.detect import read_boot_loader
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.links import real_path
@@ -214,7 +215,7 @@ def test_entry_files_that_anybody_may_write_are_told_of(read, host, path, mode):
 def test_the_survey_warns_of_such_files(read, host):
     read({"m-6.1.conf": entry()})
     (host.root / "boot/loader/entries/m-6.1.conf").chmod(0o666)
-    blockers = survey(host.machine(), Selection(None, None, ()))["blockers"]
+    blockers = survey(host.machine(), Selection(None, None, ()), Rules())["blockers"]
     assert [blocker["severity"] for blocker in blockers if blocker["id"] == "boot_entry_files"] == ["warn"]
 
 
