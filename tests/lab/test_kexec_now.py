@@ -30,7 +30,7 @@ for number in itertools.count():
 
 
 def test_what_was_synced_before_the_jump_is_there_after_it(fleet: Fleet) -> None:
-    staged = fleet.module(HOST, "kexec_load")
+    staged = fleet.module(HOST, "kexec_load", entry="running")
     assert staged["failed"] is False
     command = fleet.machine(HOST).ssh_command("exec python3 -c '%s'" % WRITER)
     with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as writer:
