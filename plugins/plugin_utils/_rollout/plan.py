@@ -24,6 +24,8 @@ class PlannedHost:
     kernel_before: str
     kernel_after: str | None
     reason: str
+    warnings: tuple[str, ...] = ()
+    """What may go wrong with it and does not stand against the reboot."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class Plan:
 def plan_from(result: Mapping[str, Any]) -> Plan:
     """The plan that was returned by an earlier task."""
     return Plan(
-        order=tuple(PlannedHost(**host) for host in result["planned"].values()),
+        order=tuple(
+            PlannedHost(**{**host, "warnings": tuple(host["warnings"])}) for host in result["planned"].values()
+        ),
         left_out={name: Outcome(**outcome) for name, outcome in result["left_out"].items()},
         stopped=result["stopped"],
     )
@@ -81,18 +85,16 @@ def _judge(name: str, survey: Mapping[str, Any], method: str, force: bool) -> Pl
         return Outcome("failed", reason_of(survey))
     host = survey["kexec"]
     release = host["running"]["release"]
-    against = [
-        blocker["message"]
-        for blocker in host["blockers"]
-        if blocker["severity"] == "refuse" and _concerns(blocker["id"], method)
-    ]
+    concerning = [blocker for blocker in host["blockers"] if _concerns(blocker["id"], method)]
+    against = [blocker["message"] for blocker in concerning if blocker["severity"] == "refuse"]
     if against:
         return Outcome("refused", "; ".join(against), kernel_before=release)
     if not host["reboot_needed"] and not force:
         return Outcome("current", kernel_before=release, kernel_after=release)
     target = host["target"]
     reasons = host["reboot_reasons"] or ["it was asked for"]
-    return PlannedHost(name, release, None if target is None else target["release"], "; ".join(reasons))
+    warnings = tuple(blocker["message"] for blocker in concerning if blocker["severity"] != "refuse")
+    return PlannedHost(name, release, None if target is None else target["release"], "; ".join(reasons), warnings)
 
 
 def _concerns(blocker: str, method: str) -> bool:

@@ -28,11 +28,21 @@ def plan_text(plan: Plan, width: int) -> str:
         "%s %s" % (name, _LEFT_OUT.get(outcome.name) or "is left out, %s: %s" % (outcome.name, outcome.reason))
         for name, outcome in plan.left_out.items()
     ]
+    parts += ["Mind, %s: %s" % (", ".join(hosts), warning) for warning, hosts in _warned(plan).items()]
     if plan.stopped:
         parts.append("Nothing will be rebooted: %s." % plan.stopped)
     elif not plan.order:
         parts.append("Nothing is to be rebooted.")
     return "\n".join(parts)
+
+
+def _warned(plan: Plan) -> dict[str, list[str]]:
+    """Each warning once, with the hosts that it is about."""
+    warned: dict[str, list[str]] = {}
+    for host in plan.order:
+        for warning in host.warnings:
+            warned.setdefault(warning, []).append(host.name)
+    return warned
 
 
 def report_text(found: Mapping[str, Outcome], width: int) -> str:

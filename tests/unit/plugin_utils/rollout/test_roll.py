@@ -93,6 +93,13 @@ def test_nothing_goes_down_beside_a_host_that_may_be_down_already(missing):
     assert found["web1"].reason.startswith("untouched: one host at a time may be down")
 
 
+def test_a_warning_is_shown_once_with_all_its_hosts():
+    warned = surveyed(blockers=[("hpwdt", "warn")])
+    plan = make_plan({"web1": warned, "web2": surveyed(), "web3": warned}, "kexec", False)
+    assert plan_text(plan, 200).splitlines()[-1] == "Mind, web1, web3: hpwdt!"
+    assert plan_from(plan.as_result()) == plan
+
+
 def test_a_plan_survives_the_way_through_ansibles_variables():
     plan = make_plan({"web1": surveyed(), "web2": surveyed(needed=False)}, "kexec", False)
     assert plan_from(plan.as_result()) == plan
