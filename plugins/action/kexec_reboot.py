@@ -9,18 +9,11 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.fleetops.kexec.plugins.modules.kexec_reboot import ARGUMENT_SPEC
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._arguments import validated
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._clock import MonotonicClock
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import AnsibleHost
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Reboot, Request
-
-ARGUMENT_SPEC = {
-    "method": {"type": "str", "choices": ["kexec", "kexec_now", "firmware"], "default": "kexec"},
-    "reboot_timeout": {"type": "int", "default": 600},
-    "connect_timeout": {"type": "int"},
-    "expect_release": {"type": "str"},
-    "ignore_inhibitors": {"type": "bool", "default": False},
-}
 
 
 class ActionModule(ActionBase):

@@ -8,15 +8,16 @@ module: kexec_info
 short_description: Tell what a host runs, what it would boot, and whether it may kexec
 version_added: 1.0.0
 description:
-  - Reads the running kernel, the boot loader's entries, what is staged for the next kexec, and what stands against
-    a kexec.
+  - Reads the running kernel, the boot loader's entries, what is staged for the next kexec, and what stands against a
+    kexec.
   - Changes nothing.
   - Reads GRUB (with C(grub.cfg) and with Boot Loader Spec files), systemd-boot, legacy GRUB and extlinux. Where
     several have left their files, the one that has started the host counts. C(grubby), where it is installed, is
     asked for a second opinion.
   - Hosts with systemd are understood in full. On others, a blocker says what is not known there.
-author:
-  - The fleetops.kexec authors (@fleetops)
+extends_documentation_fragment:
+  - fleetops.kexec.attributes
+  - fleetops.kexec.attributes.read_only
 options:
   entry:
     description:
@@ -35,8 +36,8 @@ options:
     elements: path
   known_trouble:
     description:
-      - Hardware and drivers with which a kexec goes wrong, in addition to those that the collection knows. A host that
-        fulfils all given conditions of an item has it as a blocker.
+      - Hardware and drivers with which a kexec goes wrong, in addition to those that the collection knows. A host
+        that fulfils all given conditions of an item has it as a blocker.
       - A condition is a shell pattern, or several separated by C(|). Upper and lower case are the same.
       - An item with the id of a known one replaces it. To be rid of a known one, name it in O(ignore_blockers).
     type: list
@@ -82,26 +83,15 @@ options:
   ignore_blockers:
     description:
       - Ids of blockers to leave out of the answer.
-      - What really cannot work cannot be ignored, and its id here is an error, as is one that no blocker has. These are
-        V(boot_loader), V(container), V(init), V(load_disabled), V(load_limit), V(no_call), V(no_kexec), V(not_root) and
-        V(target).
+      - What really cannot work cannot be ignored, and its id here is an error, as is one that no blocker has. These
+        are V(boot_loader), V(container), V(init), V(load_disabled), V(load_limit), V(no_call), V(no_kexec),
+        V(not_root) and V(target).
     type: list
     elements: str
     default: []
-attributes:
-  check_mode:
-    support: full
-    description: It never changes anything.
-  diff_mode:
-    support: none
-    description: It never changes anything.
-  platform:
-    support: full
-    platforms: linux
-    description: The systems that it runs on.
 notes:
-  - Without root it answers as far as it can, with the blocker V(not_root). The boot loader's files may be
-    unreadable then.
+  - Without root it answers as far as it can, with the blocker V(not_root). The boot loader's files may be unreadable
+    then.
 seealso:
   - module: fleetops.kexec.kexec_load
   - module: fleetops.kexec.kexec_reboot
@@ -320,8 +310,8 @@ kexec:
         id:
           description:
             - A short name.
-            - Without remedy here, V(container), V(not_root), V(no_kexec), V(load_disabled), V(load_limit), V(no_call),
-              V(init), V(boot_loader), V(target).
+            - Without remedy here, V(container), V(not_root), V(no_kexec), V(load_disabled), V(load_limit),
+              V(no_call), V(init), V(boot_loader), V(target).
             - The kernel that is to run, V(unsigned_kernel), V(altered_kernel), V(no_room), V(crash_kernel),
               V(boot_entry_files).
             - The machine, V(xen), V(confidential_guest), V(luks_passphrase), V(tpm_sealed), V(firmware_update),

@@ -13,11 +13,10 @@ description:
   - Makes the C(kexec_file_load) system call itself, so the host needs no kexec-tools, unless its kernel lacks that
     call.
   - A loaded image makes every later reboot of most systems a kexec. Stage right before
-    M(fleetops.kexec.kexec_reboot),
-    and use O(state=unloaded) when the reboot is called off.
+    M(fleetops.kexec.kexec_reboot), and use O(state=unloaded) when the reboot is called off.
   - The crash kernel of kdump has a place of its own, which is never touched.
-author:
-  - The fleetops.kexec authors (@fleetops)
+extends_documentation_fragment:
+  - fleetops.kexec.attributes
 options:
   state:
     description:
@@ -46,8 +45,8 @@ options:
     elements: path
   cmdline:
     description:
-      - The whole command line, instead of O(append) and O(remove). The default is the entry's, and with O(kernel)
-        the running kernel's.
+      - The whole command line, instead of O(append) and O(remove). The default is the entry's, and with O(kernel) the
+        running kernel's.
       - Words that a boot loader or an earlier staging adds (such as C(BOOT_IMAGE=)) are left out of any command line.
     type: str
   append:
@@ -63,8 +62,8 @@ options:
   panic_seconds:
     description:
       - Seconds after which the staged kernel resets the machine when it panics, so that the firmware and the boot
-        loader take over.
-        An initramfs made by initramfs-tools also heeds this when it does not find the root file system.
+        loader take over. An initramfs made by initramfs-tools also heeds this when it does not find the root file
+        system.
       - V(0) leaves the command line's own C(panic=) in force.
     type: int
     default: 30
@@ -82,17 +81,12 @@ attributes:
   diff_mode:
     support: full
     description: Shows kernel, initial RAM disks and command line before and after.
-  platform:
-    support: full
-    platforms: linux
-    description: The systems that it runs on.
 notes:
   - Needs root.
   - The staged command line carries a one-time token, C(fleetops.boot=), by which M(fleetops.kexec.kexec_reboot)
-    proves that this
-    image has booted. Tokens of earlier stagings are left out.
-  - Idempotent by a record in C(/run/fleetops-kexec), valid for this boot and for the very files that were staged.
-    The kernel itself does not tell what is loaded.
+    proves that this image has booted. Tokens of earlier stagings are left out.
+  - Idempotent by a record in C(/run/fleetops-kexec), valid for this boot and for the very files that were staged. The
+    kernel itself does not tell what is loaded.
 seealso:
   - module: fleetops.kexec.kexec_info
   - module: fleetops.kexec.kexec_reboot

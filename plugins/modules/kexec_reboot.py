@@ -8,17 +8,16 @@ module: kexec_reboot
 short_description: Reboot a host by kexec, watch it, and prove which kernel came back
 version_added: 1.0.0
 description:
-  - Reboots a host through its init system, which stops the services, into the image that
-    M(fleetops.kexec.kexec_load) has
-    staged, or through its firmware.
+  - Reboots a host through its init system, which stops the services, into the image that M(fleetops.kexec.kexec_load)
+    has staged, or through its firmware.
   - Waits until the host is down and answers again, and then proves what came back. It has another boot id, the
-    expected
-    kernel release, and, for a kexec, the one-time token of the staging on its command line. A changed boot id
-    alone does
-    not prove a kexec, because one that fails in the last moment silently becomes a reboot through the firmware.
+    expected kernel release, and, for a kexec, the one-time token of the staging on its command line. A changed boot
+    id alone does not prove a kexec, because one that fails in the last moment silently becomes a reboot through the
+    firmware.
   - The time limit holds for the whole, and a connection that hangs while the host goes down does not hang the task.
-author:
-  - The fleetops.kexec authors (@fleetops)
+extends_documentation_fragment:
+  - fleetops.kexec.attributes
+  - fleetops.kexec.attributes.control_node
 options:
   method:
     description:
@@ -50,9 +49,6 @@ options:
     type: bool
     default: false
 attributes:
-  action:
-    support: full
-    description: It runs on the control node.
   async:
     support: none
     description: It waits for the host by itself.
@@ -62,10 +58,6 @@ attributes:
   diff_mode:
     support: none
     description: A reboot has no diff.
-  platform:
-    support: full
-    platforms: linux
-    description: The systems that it reboots.
 notes:
   - Needs root on the host.
   - The host is asked for its SSH banner over plain TCP, about once a second. Where its address does not answer so, as
@@ -170,19 +162,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fleetops.kexec.plugins.module_utils._jump import jump_soon
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, machine_of
 
+ARGUMENT_SPEC = {
+    "method": {"type": "str", "choices": ["kexec", "kexec_now", "firmware"], "default": "kexec"},
+    "reboot_timeout": {"type": "int", "default": 600},
+    "connect_timeout": {"type": "int"},
+    "expect_release": {"type": "str"},
+    "ignore_inhibitors": {"type": "bool", "default": False},
+}
+
 
 def main() -> None:
     """The part of V(kexec_now) that the host does itself; all else is done by the action plugin of this name."""
-    module = AnsibleModule(
-        argument_spec={
-            "method": {"type": "str", "choices": ["kexec", "kexec_now", "firmware"], "default": "kexec"},
-            "reboot_timeout": {"type": "int", "default": 600},
-            "connect_timeout": {"type": "int"},
-            "expect_release": {"type": "str"},
-            "ignore_inhibitors": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     if module.params["method"] != "kexec_now":
         module.fail_json(msg="this module was run without its action plugin, which does the rest of the work")
     if not module.check_mode:

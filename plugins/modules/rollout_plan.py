@@ -10,8 +10,10 @@ version_added: 1.0.0
 description:
   - Decides which hosts are to be rebooted, in which order, and which are left out and why, and prints that as a table.
   - Runs once, on the control node. It is part of the playbook C(fleetops.kexec.fast_reboot).
-author:
-  - The fleetops.kexec authors (@fleetops)
+extends_documentation_fragment:
+  - fleetops.kexec.attributes
+  - fleetops.kexec.attributes.read_only
+  - fleetops.kexec.attributes.control_node
 options:
   hosts:
     description: The names of the surveyed hosts in the order of the roll.
@@ -31,20 +33,6 @@ options:
     description: Whether hosts that need nothing are to be rebooted too.
     type: bool
     default: false
-attributes:
-  action:
-    support: full
-    description: It runs on the control node.
-  check_mode:
-    support: full
-    description: It never changes anything.
-  diff_mode:
-    support: none
-    description: It never changes anything.
-  platform:
-    support: full
-    platforms: linux
-    description: The systems of the hosts.
 notes:
   - One host at a time is rebooted. A host that could not be surveyed may be down already, so nothing is then rebooted.
 seealso:

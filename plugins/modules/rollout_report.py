@@ -10,8 +10,10 @@ version_added: 1.0.0
 description:
   - Gives each host of a roll exactly one outcome and prints them as a table.
   - Runs once, on the control node. It is part of the playbook C(fleetops.kexec.fast_reboot).
-author:
-  - The fleetops.kexec authors (@fleetops)
+extends_documentation_fragment:
+  - fleetops.kexec.attributes
+  - fleetops.kexec.attributes.read_only
+  - fleetops.kexec.attributes.control_node
 options:
   plan:
     description: The result of M(fleetops.kexec.rollout_plan).
@@ -25,20 +27,6 @@ options:
     description: The name of the variable in which each host's result of M(fleetops.kexec.kexec_reboot) is registered.
     type: str
     required: true
-attributes:
-  action:
-    support: full
-    description: It runs on the control node.
-  check_mode:
-    support: full
-    description: It never changes anything.
-  diff_mode:
-    support: none
-    description: It never changes anything.
-  platform:
-    support: full
-    platforms: linux
-    description: The systems of the hosts.
 seealso:
   - module: fleetops.kexec.rollout_plan
 """
