@@ -53,7 +53,7 @@ options:
         type: str
         choices: [refuse, warn]
         default: refuse
-      message:
+      reason:
         description: A sentence for the operator.
         type: str
         required: true
@@ -108,7 +108,7 @@ EXAMPLES = r"""
       - id: old_nics
         driver: bnx2x
         product: ProLiant DL380 G7*
-        message: the network adapters of this model stay dark after a kexec
+        reason: the network adapters of this model stay dark after a kexec
     ignore_blockers: [mellanox_firmware]
 
 - name: Say which hosts need a reboot
@@ -349,7 +349,7 @@ def main() -> None:
                 "options": {
                     "id": {"type": "str", "required": True},
                     "severity": {"type": "str", "choices": ["refuse", "warn"], "default": "refuse"},
-                    "message": {"type": "str", "required": True},
+                    "reason": {"type": "str", "required": True},
                     "driver": {"type": "str"},
                     "pci": {"type": "str"},
                     "vendor": {"type": "str"},

@@ -160,7 +160,7 @@ def _own_row(row: Dict[str, Any]) -> Trouble:
         raise KexecError(
             "the known trouble %r would hold for every host: give it one of %s" % (row["id"], ", ".join(CONDITIONS))
         )
-    return Trouble(row["id"], row["severity"], row["message"], "", **conditions)
+    return Trouble(row["id"], row["severity"], row["reason"], "", **conditions)
 
 
 def troubles_of(hardware: Hardware, virtualization: str, table: Iterable[Trouble]) -> List[Trouble]:

@@ -204,7 +204,7 @@ def default_label(settings: Settings) -> Tuple[str, Optional[str]]:
     names = [label.name for label in settings.labels]
     if not names:
         return "", "there is no label"
-    if any(name == "menu save" for name, _ in settings.values) or any(
+    if any(name == "menu save" for name, _value in settings.values) or any(
         label.last("menu save") is not None for label in settings.labels
     ):
         return "", "MENU SAVE starts the entry that was started last, which only the boot loader knows"

@@ -180,7 +180,7 @@ class _MachineSurroundings(Surroundings):
                 if result.rc != 0:
                     return None
                 lines = [line.partition("=") for line in result.stdout.splitlines() if "=" in line]
-                return {variable: value for variable, _, value in lines}
+                return {variable: value for variable, _sign, value in lines}
         return None
 
 

@@ -119,7 +119,7 @@ def _cmdline(file: EntryFile, lookup: Lookup) -> Tuple[str, List[Optional[str]]]
 
 def _expand(path: str, value: str, lookup: Lookup) -> Tuple[str, List[Optional[str]]]:
     """expand_val in blscfg.c: a variable's value, and a blank after it instead of the one that may stand there."""
-    names = [name for name, _ in _VARIABLE.findall(value)]
+    names = [name for name, _blank in _VARIABLE.findall(value)]
     values = {name: lookup(name) for name in names}
 
     def replace(match: "re.Match[str]") -> str:

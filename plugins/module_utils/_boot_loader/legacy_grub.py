@@ -38,7 +38,7 @@ class Item(NamedTuple):
 
     def last(self, name: str) -> Optional[str]:
         """The arguments of the command where it was last given."""
-        found = [arguments for _, command, arguments in self.commands if command == name]
+        found = [arguments for _line, command, arguments in self.commands if command == name]
         return found[-1] if found else None
 
 

@@ -144,7 +144,7 @@ class FileSystems:
         """The mounts of a file system, or why it cannot be told which they are."""
         if device == HOME:
             return self._home, None
-        kind, _, name = device.partition("/")
+        kind, _slash, name = device.partition("/")
         if kind in ("fs-uuid", "label"):
             return self._by_link("/dev/disk/by-" + kind.replace("fs-", ""), name)
         if kind == "file":
@@ -228,7 +228,7 @@ def _split(path: str, root: str) -> Tuple[str, str]:
     """The device and the path on it, without the doubled slashes that GRUB does not mind."""
     device = root
     if path.startswith("(") and ")" in path:
-        device, _, path = path[1:].partition(")")
+        device, _bracket, path = path[1:].partition(")")
     return device, re.sub("//+", "/", path)
 
 

@@ -17,7 +17,7 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.known_tro
 from ansible_collections.fleetops.kexec.plugins.module_utils._hardware import read_hardware
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError
 
-OWN = {"id": "own", "severity": "warn", "message": "it does not come up"}
+OWN = {"id": "own", "severity": "warn", "reason": "it does not come up"}
 
 
 def troubles(host, virtualization="none", table=TABLE):

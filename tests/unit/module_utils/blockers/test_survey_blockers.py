@@ -179,7 +179,7 @@ def test_signatures_are_judged_before_anything_is_drained(host, make, signature,
 
 def test_the_operators_rules_hold(host):
     host.write("proc/modules", "hpwdt 1 0 - Live 0x0\nodd 1 0 - Live 0x0\n")
-    own = {"id": "odd", "severity": "refuse", "message": "the module odd", "driver": "odd"}
+    own = {"id": "odd", "severity": "refuse", "reason": "the module odd", "driver": "odd"}
     rules = Rules.of({"known_trouble": [own], "ignore_blockers": ["hpwdt"]})
     assert blockers_of(host, rules) == [("odd", "refuse", "the module odd")]
 
