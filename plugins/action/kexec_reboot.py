@@ -35,6 +35,7 @@ class ActionModule(ActionBase):
             answer_timeout=host.answer_timeout(arguments["connect_timeout"]),
             expect_release=arguments["expect_release"],
             ignore_inhibitors=arguments["ignore_inhibitors"],
+            token=arguments["token"],
         )
         name = (task_vars or {}).get("inventory_hostname", "host")
         reboot = Reboot(host, MonotonicClock(), request, say=lambda line: Display().vv(line, host=name))

@@ -42,6 +42,12 @@ options:
       - What C(uname -r) must say after the reboot.
       - The default is the staged kernel's release for a kexec, and any release for a reboot through the firmware.
     type: str
+  token:
+    description:
+      - The token of the staging that is to be started, as M(fleetops.kexec.kexec_load) returns it in C(staged.token).
+        Another image is refused.
+      - The default is whatever M(fleetops.kexec.kexec_load) has staged last.
+    type: str
   ignore_inhibitors:
     description:
       - Whether to reboot although somebody asks logind not to, such as a package manager at work.
@@ -168,6 +174,7 @@ ARGUMENT_SPEC = {
     "connect_timeout": {"type": "int"},
     "expect_release": {"type": "str"},
     "ignore_inhibitors": {"type": "bool", "default": False},
+    "token": {"type": "str"},
 }
 
 

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ansible.errors import AnsibleError
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._watch import Knocker
+
+# Seconds for a login where the connection itself is used to ask, and for closing a connection.
+_MOST_LOGIN_SECONDS = 30.0
+_MOST_RESET_SECONDS = 5.0
 
 
 class HostError(Exception):
@@ -104,6 +109,8 @@ class AnsibleHost:
         self._action = action
         self._task_vars = task_vars
         self._knocker: Knocker | None = None
+        self._attempt: Pending | None = None
+        self._attempted = 0.0
 
     def start(self, command: str) -> Pending:
         """See Host."""
@@ -123,16 +130,20 @@ class AnsibleHost:
 
     @contextlib.contextmanager
     def connecting_within(self, connect_timeout: int | None) -> Iterator[None]:
-        """Use that timeout for new connections, and put back what was there; None leaves it."""
-        before = self._option("timeout")
-        if connect_timeout is None or before is None:
-            yield
-            return
-        self._action._connection.set_option("timeout", connect_timeout)
+        """Use that timeout for new connections, None for the present one, and put back what was there afterwards.
+
+        Nor does the connection try again by itself meanwhile: the watch does.
+        """
+        wanted = {"timeout": connect_timeout, "reconnection_retries": 0}
+        before = {name: self._option(name) for name, value in wanted.items() if value is not None}
+        known = {name: value for name, value in before.items() if value is not None}
+        for name in known:
+            self._action._connection.set_option(name, wanted[name])
         try:
             yield
         finally:
-            self._action._connection.set_option("timeout", before)
+            for name, value in known.items():
+                self._action._connection.set_option(name, value)
 
     def _option(self, name: str) -> Any:
         """An option of the connection plugin; None where it has none of that name."""
@@ -161,11 +172,18 @@ class AnsibleHost:
         """See Host."""
         if self._knocker is not None:
             return self._knocker.answers(seconds)
+        # One login at a time, which may take longer than these seconds, and is waited for again at the next call.
+        if self._attempt is None:
+            self._attempt, self._attempted = self.start("true"), time.monotonic()
         try:
-            answer = self.start("true").wait(seconds)
+            answer = self._attempt.wait(seconds)
         except HostUnreachable:
-            answer = None
-        if answer is None:
+            self._attempt = None
+            return False
+        if answer is not None:
+            self._attempt = None
+        elif time.monotonic() - self._attempted > _MOST_LOGIN_SECONDS:
+            self._attempt = None
             self.reset()
         return answer is not None
 
@@ -175,9 +193,14 @@ class AnsibleHost:
 
     def reset(self) -> None:
         """See Host."""
-        # Not every connection plugin can, and one that cannot has nothing to forget.
-        with contextlib.suppress(AnsibleError, AttributeError):
-            self._action._connection.reset()
+        # Not every connection plugin can, and one that cannot has nothing to forget. One that hangs, such as ssh with
+        # a master process that does not react, must not hold up the watch.
+        with contextlib.suppress(HostUnreachable, AttributeError):
+            _Call(self._reset).wait(_MOST_RESET_SECONDS)
+
+    def _reset(self) -> Answer:
+        self._action._connection.reset()
+        return Answer(0, "", "")
 
     def jump(self) -> Pending:
         """See Host."""

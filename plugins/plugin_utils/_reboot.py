@@ -14,8 +14,11 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._clock import Clock
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import Host, HostError, HostUnreachable, Pending
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._way import (
     ASK_INHIBITORS,
+    ASK_USER,
     Inhibitor,
     command_for,
+    is_root,
+    only_in_boot,
     parse_inhibitors,
 )
 
@@ -50,6 +53,8 @@ class Request:
     expect_release: str | None
     """What ``uname -r`` must say afterwards; None for what was staged."""
     ignore_inhibitors: bool = False
+    token: str | None = None
+    """Of the staging that is to be started; None for whatever is on record."""
 
 
 @dataclass
@@ -101,6 +106,7 @@ class Reboot:
         self._asked = self._heard = self._start
         self._unready = ""
         self._inhibitors: list[Inhibitor] = []
+        self._refusal = ""
         self.outcome = Outcome()
 
     def run(self, check_mode: bool = False) -> Outcome:
@@ -129,7 +135,7 @@ class Reboot:
 
     def _look(self) -> Boot:
         """What the host is before anything is done to it."""
-        answer = self._host.start("%s; %s" % (QUESTION, ASK_INHIBITORS)).wait(
+        answer = self._host.start("%s; %s; %s" % (QUESTION, ASK_USER, ASK_INHIBITORS)).wait(
             min(self._request.answer_timeout, self._request.timeout)
         )
         if answer is None:
@@ -144,6 +150,8 @@ class Reboot:
             )
         self.outcome.boot_id["before"] = boot.boot_id
         self.outcome.release["before"] = boot.release
+        if not is_root(answer.stdout):
+            raise RebootFailed("rebooting needs root on the host; use become: true")
         self._inhibitors = parse_inhibitors(answer.stdout)
         return boot
 
@@ -154,13 +162,8 @@ class Reboot:
         if self._request.method != "kexec_now":
             self._may_gracefully(before.init)
         # In check mode the staging before this was one as well.
-        if self._request.method != "firmware" and not check_mode and before.staged is None:
-            raise RebootFailed(
-                "an image is loaded, but kexec_load has no record of it, so nothing could prove that it is the right "
-                "one; run kexec_load first"
-                if before.image_loaded
-                else "no image is staged; run kexec_load first"
-            )
+        if self._request.method != "firmware" and not check_mode:
+            self._may_kexec(before)
 
     def _may_gracefully(self, init: str) -> None:
         if self._command(init) is None:
@@ -174,8 +177,23 @@ class Reboot:
                 % ", ".join(map(str, self._inhibitors))
             )
 
+    def _may_kexec(self, before: Boot) -> None:
+        if not before.image_loaded:
+            raise RebootFailed("no image is staged; run kexec_load first")
+        if before.staged is None:
+            raise RebootFailed(
+                "an image is loaded, but kexec_load has no record of it, so nothing could prove that it is the right "
+                "one; run kexec_load first"
+            )
+        if self._request.token not in (None, before.staged.token):
+            raise RebootFailed("another image than the one that was to be started is staged; run kexec_load again")
+
     def _command(self, init: str) -> str | None:
         return command_for(init, self._request.method, self._request.ignore_inhibitors)
+
+    def _refuse(self, why: str) -> None:
+        self.outcome.changed = False
+        raise RebootFailed("the host refused to reboot %s" % why)
 
     # The reboot
 
@@ -185,7 +203,7 @@ class Reboot:
         self._host.prepare_watch()
         self.outcome.phase = "request"
         command = self._command(before.init)
-        fired = self._host.jump() if command is None else self._host.start(command)
+        fired = self._host.jump() if command is None else self._host.start(only_in_boot(before.boot_id, command))
         self._mark("requested")
         # From here on the host may go down whatever else happens.
         self.outcome.changed = True
@@ -225,12 +243,11 @@ class Reboot:
         if answer is None:
             return False
         # Above 128 it was ended by a signal, and 255 is ssh's own: the shutdown was quicker than the answer.
-        if 0 < answer.rc <= 128 and not self._is_down():
-            self.outcome.changed = False
-            raise RebootFailed(
-                "the host refused to reboot (return code %d): %s"
-                % (answer.rc, answer.stderr.strip() or answer.stdout.strip() or "it did not say why")
-            )
+        if 0 < answer.rc <= 128:
+            said = answer.stderr.strip() or answer.stdout.strip() or "it did not say why"
+            self._refusal = "(return code %d): %s" % (answer.rc, said)
+            if not self._is_down():
+                self._refuse(self._refusal)
         return True
 
     def _is_down(self) -> bool:
@@ -254,6 +271,8 @@ class Reboot:
         """The boot is still the old one: a shutdown that takes its time, or a server too busy to answer at once."""
         self.outcome.timeline["down"] = self.outcome.timeline["answering"] = None
         self.outcome.phase = "down"
+        if self._refusal:
+            self._refuse(self._refusal)
         self._say("still the old boot after %.1f s" % self._seconds())
 
     def _ask(self, seconds: float) -> Boot | None:
@@ -306,10 +325,16 @@ class Reboot:
         timeline = self.outcome.timeline
         if timeline["down"] is None:
             self.outcome.phase = "down"
-            return "the host did not go down within %s; it still runs its old boot" % limit
+            return (
+                "the host did not go down within %s: it still runs its old boot, and may go down yet, because the "
+                "reboot was accepted" % limit
+            )
         self.outcome.phase = "return"
         if timeline["answering"] is None:
-            return "the host went down after %g s and did not come back within %s" % (timeline["down"], limit)
+            return (
+                "the host stopped answering after %g s and did not come back within %s; look at its console, where it "
+                "may still be stopping services" % (timeline["down"], limit)
+            )
         return "the host answers again since %g s, but no command worked within %s: %s" % (
             timeline["answering"],
             limit,

@@ -43,6 +43,25 @@ _COMMANDS = {
 }
 
 
+ASK_USER = "printf 'fleetops-uid:%s\\n' \"$(id -u)\""
+
+
+def is_root(output: str) -> bool:
+    """Whether :data:`ASK_USER` was answered as root."""
+    return re.search(r"^fleetops-uid:0$", output, re.MULTILINE) is not None
+
+
+def only_in_boot(boot_id: str, command: str) -> str:
+    """The command, made to do nothing in another boot than that one.
+
+    A connection that tries again by itself (ANSIBLE_SSH_RETRIES) may deliver it once more when the host is back.
+    """
+    return 'if [ "$(cat /proc/sys/kernel/random/boot_id)" != %s ]; then exit 0; fi; %s' % (
+        shlex.quote(boot_id),
+        command,
+    )
+
+
 def command_for(init: str, method: str, ignore_inhibitors: bool) -> str | None:
     """What asks *init* for a reboot; None where this collection does not know that init system."""
     command = _COMMANDS.get((init, method))

@@ -62,6 +62,7 @@ class FakeHost:
     init: str = "systemd"
     container: str | None = None
     inhibitors: str | None = None
+    uid: str = "0"
     crash_loaded: bool = False
     crash_again: float | None = None
     fire: Answer | Exception = field(default_factory=lambda: Answer(0, "", ""))
@@ -92,6 +93,7 @@ class FakeHost:
     def start(self, command):
         if not command.startswith(QUESTION):
             self.log.append("fire " + command.rsplit(" ", 1)[1])
+            self.log.append(command)
             self.fired = self.clock.time
             at = None if self.fire_takes is None else self.clock.time + self.fire_takes
             return FakePending(self.clock, self.fire, at)
@@ -119,6 +121,7 @@ class FakeHost:
         }
         if self.staged and not new:
             values["/run/fleetops-kexec/staged.json"] = json.dumps(record)
+        values["fleetops-uid"] = self.uid
         if self.inhibitors:
             values["fleetops-inhibitors"] = self.inhibitors
         if self.container:
@@ -161,10 +164,18 @@ class FakeHost:
         self.loaded = False
 
 
-def reboot(method="kexec", timeout=120.0, expect_release=None, check_mode=False, ignore_inhibitors=False, **host_facts):
+def reboot(
+    method="kexec",
+    timeout=120.0,
+    expect_release=None,
+    check_mode=False,
+    ignore_inhibitors=False,
+    wanted_token=None,
+    **host_facts,
+):
     clock = FakeClock()
     host = FakeHost(clock, **host_facts)
-    request = Request(method, timeout, 30.0, expect_release, ignore_inhibitors)
+    request = Request(method, timeout, 30.0, expect_release, ignore_inhibitors, wanted_token)
     return Reboot(host, clock, request, say=lambda line: None).run(check_mode), host
 
 
@@ -284,7 +295,7 @@ def test_nothing_is_unloaded_when_nothing_is_loaded():
             "proof",
             "came back with kernel 6.1.0-56, and 6.1.0-55 was expected",
         ),
-        ({"down": None}, "down", "the host did not go down within 120 s; it still runs its old boot"),
+        ({"down": None}, "down", "the host did not go down within 120 s: it still runs its old boot"),
         ({"answering": None}, "return", "and did not come back within 120 s"),
         ({"ready": 999.0}, "return", "no command worked within 120 s: a command ended with 1: System is booting up."),
         (
@@ -308,6 +319,8 @@ def test_what_is_no_success_fails_with_its_phase(facts, phase, message):
         ({"question_takes": None}, "the host did not answer within 30 s; it was left alone"),
         ({"staged": False}, "an image is loaded, but kexec_load has no record of it"),
         ({"staged": False, "loaded": False}, "no image is staged; run kexec_load first"),
+        ({"wanted_token": "ANOTHER"}, "another image than the one that was to be started is staged"),
+        ({"uid": "1000"}, "rebooting needs root on the host; use become: true"),
         ({"init": "runit"}, "the init system 'runit' is not known"),
         ({"inhibitors": BLOCKED}, "a shutdown is inhibited by dpkg (packages are being installed)"),
         ({"inhibitors": BLOCKED, "method": "firmware"}, "or set ignore_inhibitors: true"),
@@ -321,6 +334,21 @@ def test_what_must_not_be_rebooted_is_left_alone(facts, message):
     assert message in outcome.msg
     assert (outcome.changed, outcome.rebooted, outcome.phase) == (False, False, "check")
     assert host.fired is None
+
+
+def test_the_command_does_nothing_in_another_boot():
+    _outcome, host = reboot()
+    assert any('boot_id)" != %s ]; then exit 0' % OLD_ID in line for line in host.log)
+
+
+def test_a_refusal_counts_also_where_the_host_was_too_slow_to_answer_before_it():
+    """The host is silent for a moment, which looks like going down, and then says that it will not reboot."""
+    outcome, _host = reboot(
+        down=0.5, answers_during_shutdown=(4.0, 999.0), answering=None, fire=Answer(1, "", "no"), fire_takes=3.0
+    )
+    assert outcome.failed
+    assert "refused to reboot (return code 1): no" in outcome.msg
+    assert (outcome.changed, outcome.rebooted) == (False, False)
 
 
 def test_a_refused_reboot_has_changed_nothing():
@@ -368,16 +396,13 @@ def test_a_host_that_is_slow_to_log_in_is_asked_again_without_haste():
     assert host.log.count("reset") < 45
 
 
-def test_one_deadline_holds_for_the_whole():
-    for facts in (
-        {"down": None},
-        {"answering": None},
-        {"ready": 9999.0},
-        {"question_takes": None, "unreachable": False},
-    ):
-        outcome, _host = reboot(timeout=60.0, **facts)
-        assert outcome.failed
-        assert outcome.elapsed <= 61
+@pytest.mark.parametrize(
+    "facts", [{"down": None}, {"answering": None}, {"ready": 9999.0}, {"fire_takes": None, "down": None}]
+)
+def test_one_deadline_holds_for_the_whole(facts):
+    outcome, _host = reboot(timeout=60.0, **facts)
+    assert outcome.failed
+    assert 60 <= outcome.elapsed <= 61
 
 
 def test_a_question_that_dies_with_the_old_boot_does_not_delay_the_return():
