@@ -17,8 +17,6 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._table import Table
 ARGUMENT_SPEC = {
     "hosts": {"type": "list", "elements": "str", "required": True},
     "survey": {"type": "str", "required": True},
-    "method": {"type": "str", "choices": ["kexec", "kexec_now", "firmware"], "default": "kexec"},
-    "force": {"type": "bool", "default": False},
 }
 
 
@@ -31,7 +29,7 @@ class ActionModule(ActionBase):
         arguments = validated(ARGUMENT_SPEC, self._task.args)
         hostvars = (task_vars or {})["hostvars"]
         surveys = {host: hostvars[host].get(arguments["survey"]) or {} for host in arguments["hosts"]}
-        plan = make_plan(surveys, arguments["method"], arguments["force"])
+        plan = make_plan(surveys, (task_vars or {}).get("ansible_limit") or "all")
         try:
             Display().display(plan_text(plan, terminal_width()))
         except TableError as error:

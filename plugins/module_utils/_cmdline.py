@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kernel command lines: taken apart as the kernel does, cleaned, and made ready to be staged. Pure."""
 
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Tuple
 
 # The one-time token on the staged command line. Read back from /proc/cmdline after the reboot, it proves
 # that the image of that very staging has booted: a changed boot id alone does not, because a kexec that
@@ -97,10 +97,22 @@ def staged(words: Sequence[str], token: str, panic_seconds: int) -> str:
 
     :param panic_seconds: the kernel resets itself this long after a panic; 0 leaves ``panic=`` as it is.
     """
-    ours = ["panic=%d" % panic_seconds] if panic_seconds else []
-    return " ".join(_insert_for_kernel(words, ours + [TOKEN_KEY + token]))
+    token_word = TOKEN_KEY + token
+    if panic_seconds:
+        return " ".join(_insert_for_kernel(words, ["panic=%d" % panic_seconds, token_word]))
+    # Behind somebody else's panic= the token would make it look like ours.
+    kernels, inits = _parts(words)
+    if kernels and kernels[-1].startswith("panic="):
+        return " ".join(kernels[:-1] + [token_word, kernels[-1]] + inits)
+    return " ".join(kernels + [token_word] + inits)
 
 
 def _insert_for_kernel(words: Sequence[str], new: Sequence[str]) -> List[str]:
+    kernels, inits = _parts(words)
+    return kernels + list(new) + inits
+
+
+def _parts(words: Sequence[str]) -> Tuple[List[str], List[str]]:
+    """The kernel's words, and the part for init."""
     place = words.index(_TO_INIT) if _TO_INIT in words else len(words)
-    return list(words[:place]) + list(new) + list(words[place:])
+    return list(words[:place]), list(words[place:])

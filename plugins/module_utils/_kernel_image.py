@@ -7,6 +7,7 @@ The kernel does not notice every damage: it loads a bzImage that lacks its end, 
 machine then dies after the jump. What can be seen in a file's own structure is therefore looked at here.
 """
 
+import re
 import struct
 import zlib
 from typing import Any, BinaryIO, Callable, NamedTuple, Optional, Tuple, Type
@@ -75,6 +76,8 @@ def _x86_version(stream: BinaryIO, header: bytes, setup_size: int) -> Optional[s
 
 _CPIO_HEADER = 110
 _CPIO_MAGICS = (b"070701", b"070702")
+# int() would take signs and blanks too, and an offset that goes backwards never comes to an end.
+_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{104}")
 
 
 def check_initrd(stream: BinaryIO, path: str) -> None:
@@ -123,10 +126,9 @@ def _cpio_end(stream: BinaryIO, offset: int, size: int, path: str) -> int:
         header = stream.read(_CPIO_HEADER)
         if len(header) < _CPIO_HEADER or header[:6] not in _CPIO_MAGICS:
             raise _truncated(path)
-        try:
-            file_size, name_size = int(header[54:62], 16), int(header[94:102], 16)
-        except ValueError:
+        if _HEXADECIMAL.fullmatch(header[6:]) is None:
             raise _truncated(path)
+        file_size, name_size = int(header[54:62], 16), int(header[94:102], 16)
         name = stream.read(name_size)
         offset += _pad4(_CPIO_HEADER + name_size) + _pad4(file_size)
         if len(name) < name_size or offset > size + 3:

@@ -12,6 +12,7 @@ import ctypes
 import errno
 import os
 import stat
+import struct
 import tempfile
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -67,6 +68,8 @@ class SystemCalls:
     def kexec_file_load(self, kernel_fd: int, initrd_fd: int, cmdline: Optional[bytes], flags: int) -> None:
         """kexec_file_load(2). *cmdline* comes without its trailing NUL, which the kernel counts."""
         number = _KEXEC_FILE_LOAD_NUMBER.get(os.uname().machine)
+        if struct.calcsize("P") == 4 and os.uname().machine != "armv7l":
+            number = None  # a 32-bit Python on a 64-bit kernel counts its calls otherwise
         if number is None:
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
         text = None if cmdline is None else ctypes.create_string_buffer(cmdline)

@@ -66,6 +66,8 @@ class Request(NamedTuple):
     append: Tuple[str, ...]
     remove: Tuple[str, ...]
     panic_seconds: int
+    force: bool
+    """Whether to load also what the record says is loaded."""
 
     @classmethod
     def of(cls, params: Dict[str, Any]) -> "Request":
@@ -76,10 +78,25 @@ class Request(NamedTuple):
             loaded=params["state"] == "loaded",
             selection=Selection.of(params),
             cmdline=params["cmdline"],
-            append=tuple(params["append"] or ()),
-            remove=tuple(params["remove"] or ()),
+            append=_words("append", params["append"]),
+            remove=_words("remove", params["remove"]),
             panic_seconds=params["panic_seconds"],
+            force=params["force"],
         )
+
+
+def _words(option: str, value: Any) -> Tuple[str, ...]:
+    """The words of a text or of a list of texts. Not Ansible's lists, which split at commas: console=ttyS0,115200n8."""
+    texts = value if isinstance(value, list) else [value]
+    words = []
+    for text in texts:
+        if text is not None and not isinstance(text, (str, int)):
+            raise KexecError("%s takes words of a command line, and not %r" % (option, text))
+        line = "" if text is None else str(text)
+        if _cmdline.has_open_quote(line):
+            raise KexecError("a double quote is never closed in %r of %s" % (line, option))
+        words += _cmdline.split(line)
+    return tuple(words)
 
 
 class Wanted(NamedTuple):
@@ -110,13 +127,13 @@ class Wanted(NamedTuple):
 def _wanted_image(machine: Machine, target: Target, request: Request) -> Wanted:
     """Put together and judge what is to be staged; raises KexecError."""
     line = target.cmdline if request.cmdline is None else request.cmdline
-    appended = [word for text in request.append for word in _cmdline.split(text)]
-    for text in (line,) + request.append:
-        if _cmdline.has_open_quote(text):
-            raise KexecError("a double quote is never closed in the command line %r" % text)
-        if "\0" in text:
-            raise KexecError("there is a NUL byte in the command line %r" % text)
-    words = tuple(_cmdline.edit(_cmdline.clean(line), appended, request.remove))
+    if request.cmdline is not None and not request.cmdline.strip():
+        raise KexecError("the command line that was given is empty: the kernel would not find its root file system")
+    if _cmdline.has_open_quote(line):
+        raise KexecError("a double quote is never closed in the command line %r" % line)
+    if "\0" in " ".join((line,) + request.append):
+        raise KexecError("there is a NUL byte in the command line %r" % line)
+    words = tuple(_cmdline.edit(_cmdline.clean(line), request.append, request.remove))
     files = (target.kernel,) + target.initrds
     wanted = Wanted(target, words, request.panic_seconds, tuple(_identity(machine, path) for path in files))
     _check(machine, wanted)
@@ -186,6 +203,15 @@ class Plan(NamedTuple):
             return _result(self.record)
         return dict(_summary(self.wanted.target, " ".join(self.wanted.shown_words())), token=None, call=None)
 
+    def warnings(self) -> List[str]:
+        """What an operator should know before this is booted."""
+        if self.wanted is None or self.wanted.target.initrds:
+            return []
+        return [
+            "%s is staged without an initrd, which most distributions' kernels need to find their root file system"
+            % self.wanted.target.kernel
+        ]
+
     def diff(self) -> Dict[str, str]:
         """Before and after as Ansible shows them with --diff."""
         return {"before": _as_lines(self.before), "after": _as_lines(self.after)}
@@ -238,13 +264,13 @@ def plan_for(machine: Machine, request: Request) -> Plan:
         raise KexecError("cannot stage a kernel: " + "; ".join(blocker.message for blocker in blockers))
     config = read_boot_loader(machine) if request.selection.needs_boot_loader() else None
     target = select_target(machine, request.selection, running, config)
-    return plan_load(loaded, record, _wanted_image(machine, target, request), running.boot_id)
+    return plan_load(loaded, record, _wanted_image(machine, target, request), running.boot_id, request.force)
 
 
-def plan_load(loaded: bool, record: Optional[Record], wanted: Wanted, boot_id: str) -> Plan:
-    """Pure: what has to change so that *wanted* is in the slot."""
+def plan_load(loaded: bool, record: Optional[Record], wanted: Wanted, boot_id: str, force: bool) -> Plan:
+    """Pure: what has to change so that *wanted* is in the slot. :param force: whatever the record says."""
     before = _described(loaded, record)
-    if record is not None and wanted.is_staged_as(record):
+    if record is not None and wanted.is_staged_as(record) and not force:
         return Plan(False, before, before, wanted, record, boot_id)
     after = _summary(wanted.target, " ".join(wanted.shown_words()))
     return Plan(True, before, after, wanted, record, boot_id)

@@ -3,10 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The survey of a host, as kexec_info returns it: gathered without changing anything."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.fleetops.kexec.plugins.module_utils import _kexec, _staging
-from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.blocker import REFUSE, WARN, Blocker, Rules
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.blocker import (
+    REFUSE,
+    WARN,
+    Blocker,
+    Rules,
+    concerns,
+)
 from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.disks import disk_blockers
 from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.kernel import (
     call_blockers,
@@ -55,7 +61,29 @@ def reboot_reasons(machine: Machine, target: Target, running: Running) -> List[s
     return reasons
 
 
-def survey(machine: Machine, selection: Selection, rules: Rules) -> Dict[str, Any]:
+class Intent(NamedTuple):
+    """What the operator means to do with the host."""
+
+    method: str = "kexec"
+    """kexec, kexec_now or firmware."""
+    reasons: Tuple[str, ...] = ()
+    """For a reboot, whatever the host itself says."""
+
+    @classmethod
+    def of(cls, params: Dict[str, Any]) -> "Intent":
+        """From kexec_info's parameters; raises KexecError."""
+        if params["method"] == "firmware" and (params["kernel"] or params["entry"] not in (None, "default")):
+            raise KexecError(
+                "a reboot through the firmware starts what the boot loader starts by itself; an entry or a kernel "
+                "cannot be chosen with method firmware"
+            )
+        return cls(params["method"], tuple(params["reasons"]))
+
+
+_BY_KEXEC = Intent()
+
+
+def survey(machine: Machine, selection: Selection, rules: Rules, intent: Intent = _BY_KEXEC) -> Dict[str, Any]:
     """The value of ``kexec`` in the module's result. Raises KexecError only where /proc itself is not readable."""
     running = read_running(machine)
     record = _staging.read_record(machine, running.boot_id)
@@ -83,7 +111,9 @@ def survey(machine: Machine, selection: Selection, rules: Rules) -> Dict[str, An
             blockers.append(Blocker("target", REFUSE, str(error)))
     blockers += _machine_blockers(machine, kind, hardware, running.cmdline if target is None else target.cmdline, rules)
 
+    undecided = reasons is None and not intent.reasons
     result: Dict[str, Any] = {
+        "method": intent.method,
         "running": dict(running._asdict()),
         "boot_loader": None if config is None else config.loader,
         "default_entry": None if config is None or config.default is None else _shown(machine, config.default),
@@ -99,9 +129,13 @@ def survey(machine: Machine, selection: Selection, rules: Rules) -> Dict[str, An
         "init": kind.init,
         "virtualization": kind.virtualization,
         "hardware": hardware.as_result(),
-        "reboot_needed": None if reasons is None else bool(reasons),
-        "reboot_reasons": reasons or [],
-        "blockers": [dict(blocker._asdict()) for blocker in rules.remaining(blockers)],
+        "reboot_needed": None if undecided else bool(reasons or intent.reasons),
+        "reboot_reasons": (reasons or []) + list(intent.reasons),
+        "blockers": [
+            dict(blocker._asdict())
+            for blocker in rules.remaining(blockers)
+            if concerns(blocker.id, intent.method, undecided)
+        ],
     }
     result.update(firmware_times(machine, kind, running.booted_by))
     return result

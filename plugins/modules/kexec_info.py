@@ -34,6 +34,18 @@ options:
     description: The initial RAM disks that go with O(kernel).
     type: list
     elements: path
+  method:
+    description:
+      - How the host is to be rebooted. What does not stand against that way is left out of RV(ignore:kexec.blockers).
+      - With V(firmware) neither an O(entry) nor a O(kernel) can be chosen.
+    type: str
+    choices: [kexec, kexec_now, firmware]
+    default: kexec
+  reasons:
+    description: Reasons of yours for a reboot, added to RV(ignore:kexec.reboot_reasons).
+    type: list
+    elements: str
+    default: []
   known_trouble:
     description:
       - Hardware and drivers with which a kexec goes wrong, in addition to those that the collection knows. A host
@@ -123,6 +135,9 @@ kexec:
   returned: success
   type: dict
   contains:
+    method:
+      description: As in O(method).
+      type: str
     running:
       description: The running kernel.
       type: dict
@@ -332,7 +347,7 @@ kexec:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.blocker import Rules
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, machine_of, shown
-from ansible_collections.fleetops.kexec.plugins.module_utils._survey import survey
+from ansible_collections.fleetops.kexec.plugins.module_utils._survey import Intent, survey
 from ansible_collections.fleetops.kexec.plugins.module_utils._target import Selection
 
 
@@ -342,6 +357,8 @@ def main() -> None:
             "entry": {"type": "str"},
             "kernel": {"type": "path"},
             "initrd": {"type": "list", "elements": "path"},
+            "method": {"type": "str", "choices": ["kexec", "kexec_now", "firmware"], "default": "kexec"},
+            "reasons": {"type": "list", "elements": "str", "default": []},
             "known_trouble": {
                 "type": "list",
                 "elements": "dict",
@@ -366,7 +383,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        kexec = survey(machine_of(module), Selection.of(module.params), Rules.of(module.params))
+        asked = (Selection.of(module.params), Rules.of(module.params), Intent.of(module.params))
+        kexec = survey(machine_of(module), *asked)
     except KexecError as error:
         module.fail_json(msg=shown(str(error)), **shown(error.facts))
     module.exit_json(changed=False, kexec=shown(kexec))

@@ -50,15 +50,16 @@ options:
       - Words that a boot loader or an earlier staging adds (such as C(BOOT_IMAGE=)) are left out of any command line.
     type: str
   append:
-    description: Words to put at the end of the command line, where they are not in it already.
-    type: list
-    elements: str
+    description:
+      - Words to put at the end of the command line, where they are not in it already.
+      - A text such as V(quiet console=ttyS0,115200n8), or a list of texts.
+    type: raw
   remove:
     description:
       - Words to take out of the command line.
       - V(quiet) is that word, V(console=ttyS0) that value, V(console=) every value of that parameter.
-    type: list
-    elements: str
+      - A text, or a list of texts.
+    type: raw
   panic_seconds:
     description:
       - Seconds after which the staged kernel resets the machine when it panics, so that the firmware and the boot
@@ -67,6 +68,12 @@ options:
       - V(0) leaves the command line's own C(panic=) in force.
     type: int
     default: 30
+  force:
+    description:
+      - Whether to stage also what is recorded as staged already. If somebody has loaded another image since, only this
+        makes sure of it, because the kernel does not tell what is loaded.
+    type: bool
+    default: false
   syscall:
     description:
       - V(file) makes the C(kexec_file_load) call, V(tools) runs the C(kexec) program,
@@ -162,9 +169,10 @@ def main() -> None:
             "kernel": {"type": "path"},
             "initrd": {"type": "list", "elements": "path"},
             "cmdline": {"type": "str"},
-            "append": {"type": "list", "elements": "str"},
-            "remove": {"type": "list", "elements": "str"},
+            "append": {"type": "raw"},
+            "remove": {"type": "raw"},
             "panic_seconds": {"type": "int", "default": 30},
+            "force": {"type": "bool", "default": False},
             "syscall": {"type": "str", "choices": ["auto", "file", "tools"], "default": "auto"},
         },
         mutually_exclusive=[("entry", "kernel"), ("cmdline", "append"), ("cmdline", "remove")],
@@ -177,6 +185,8 @@ def main() -> None:
         staged = plan.preview() if module.check_mode else plan.apply(machine, module.params["syscall"])
     except KexecError as error:
         module.fail_json(msg=shown(str(error)), **shown(error.facts))
+    for warning in plan.warnings():
+        module.warn(shown(warning))
     module.exit_json(changed=plan.changed, staged=shown(staged), diff=shown(plan.diff()))
 
 

@@ -24,15 +24,6 @@ options:
     description: The name of the variable in which each host's result of M(fleetops.kexec.kexec_info) is registered.
     type: str
     required: true
-  method:
-    description: How the hosts are to be rebooted. What stands against a kexec does not stand against V(firmware).
-    type: str
-    choices: [kexec, kexec_now, firmware]
-    default: kexec
-  force:
-    description: Whether hosts that need nothing are to be rebooted too.
-    type: bool
-    default: false
 notes:
   - One host at a time is rebooted. A host that could not be surveyed may be down already, so nothing is then rebooted.
 seealso:

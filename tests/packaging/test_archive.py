@@ -129,7 +129,8 @@ def test_an_installed_playbook_is_found_by_its_name(playbook: str, installed: Pa
     """From an empty folder, so that nothing of the checkout can help."""
     environment = {**os.environ, "HOME": str(home), "ANSIBLE_COLLECTIONS_PATH": str(installed)}
     command = ["ansible-playbook", "--syntax-check", "--inventory", "host,", f"fleetops.kexec.{playbook}"]
-    assert f"playbook: fleetops.kexec.{playbook}" in run(*command, environment=environment, folder=tmp_path)
+    said = run(*command, environment=environment, folder=tmp_path)
+    assert f"ansible_collections/fleetops/kexec/playbooks/{playbook}.yml" in said
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)

@@ -54,6 +54,21 @@ SURMOUNTABLE = (
 )
 
 
+# All that stands against a reboot through the firmware. The last two only where it is not known whether one is needed.
+_AGAINST_FIRMWARE = ("container", "init", "not_root")
+_UNDECIDED = ("boot_loader", "target")
+
+
+def concerns(blocker: str, method: str, undecided: bool) -> bool:
+    """Whether a blocker stands against that way to reboot.
+
+    :param undecided: whether it is unknown that a reboot is needed, or which kernel is to run.
+    """
+    if method == "firmware":
+        return blocker in _AGAINST_FIRMWARE or (undecided and blocker in _UNDECIDED)
+    return method == "kexec" or blocker != "init"  # kexec_now stops no service
+
+
 class Rules(NamedTuple):
     """What the operator adds to the table of known trouble, and puts aside."""
 

@@ -44,12 +44,12 @@ def outcome_of_reboot(staged: Mapping[str, Any] | None, reboot: Mapping[str, Any
 
     :param staged: the result of kexec_load. :param reboot: the result of kexec_reboot.
     """
-    if reboot is not None and "timeline" in reboot:
-        return _outcome_of(reboot)
-    for result in (staged, reboot):
-        if result is not None and is_unreachable(result):
+    for result in (staged or {}, reboot or {}):
+        if is_unreachable(result):
             return Outcome("unreachable", reason_of(result))
-        if result is not None and result.get("failed"):
+        if "timeline" in result:
+            return _outcome_of(result)
+        if result.get("failed"):
             return Outcome("failed", reason_of(result))
     return None
 

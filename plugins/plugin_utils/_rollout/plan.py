@@ -23,6 +23,8 @@ class PlannedHost:
     name: str
     kernel_before: str
     kernel_after: str | None
+    boot_id: str
+    """Of the boot that was surveyed: a reboot that began in another boot is none of this roll."""
     reason: str
     warnings: tuple[str, ...] = ()
     """What may go wrong with it and does not stand against the reboot."""
@@ -58,57 +60,58 @@ def plan_from(result: Mapping[str, Any]) -> Plan:
     )
 
 
-def make_plan(surveys: Mapping[str, Mapping[str, Any]], method: str, force: bool) -> Plan:
+def make_plan(surveys: Mapping[str, Mapping[str, Any]], limit: str) -> Plan:
     """Sort the hosts by what their survey says.
 
     One host is rebooted at a time. A host that is unreachable, or whose survey failed, may be down already and counts
     against that limit, so nothing else may go down beside it.
 
     :param surveys: the results of kexec_info by the name of the host, in the order of the inventory.
-    :param method: kexec or firmware. :param force: reboot hosts too that need nothing.
+    :param limit: what --limit selects.
     """
     order: list[PlannedHost] = []
     left_out: dict[str, Outcome] = {}
     for name, survey in surveys.items():
-        judged = _judge(name, survey, method, force)
+        judged = _judge(name, survey)
         if isinstance(judged, PlannedHost):
             order.append(judged)
         else:
             left_out[name] = judged
-    return Plan(tuple(order), left_out, _why_stopped(left_out) if order else None)
+    return Plan(tuple(order), left_out, _why_stopped(left_out, limit) if order else None)
 
 
-def _judge(name: str, survey: Mapping[str, Any], method: str, force: bool) -> PlannedHost | Outcome:
+def _judge(name: str, survey: Mapping[str, Any]) -> PlannedHost | Outcome:
     if is_unreachable(survey):
         return Outcome("unreachable", reason_of(survey))
+    if not survey:
+        return Outcome("failed", "it failed before it could be looked at; see above")
     if "kexec" not in survey:
         return Outcome("failed", reason_of(survey))
     host = survey["kexec"]
     release = host["running"]["release"]
-    concerning = [blocker for blocker in host["blockers"] if _concerns(blocker["id"], method)]
-    against = [blocker["message"] for blocker in concerning if blocker["severity"] == "refuse"]
+    against = [blocker["message"] for blocker in host["blockers"] if blocker["severity"] == "refuse"]
     if against:
         return Outcome("refused", "; ".join(against), kernel_before=release)
-    if not host["reboot_needed"] and not force:
+    if host["reboot_needed"] is None:
+        return Outcome("refused", "it cannot be told whether a reboot is needed", kernel_before=release)
+    if not host["reboot_needed"]:
         return Outcome("current", kernel_before=release, kernel_after=release)
     target = host["target"]
-    reasons = host["reboot_reasons"] or ["it was asked for"]
-    warnings = tuple(blocker["message"] for blocker in concerning if blocker["severity"] != "refuse")
-    return PlannedHost(name, release, None if target is None else target["release"], "; ".join(reasons), warnings)
+    return PlannedHost(
+        name=name,
+        kernel_before=release,
+        kernel_after=None if target is None else target["release"],
+        boot_id=host["running"]["boot_id"],
+        reason="; ".join(host["reboot_reasons"]),
+        warnings=tuple(blocker["message"] for blocker in host["blockers"] if blocker["severity"] != "refuse"),
+    )
 
 
-def _concerns(blocker: str, method: str) -> bool:
-    """What stands against a kexec does not stand against the firmware, and what stops no service needs no init."""
-    if method == "firmware":
-        return blocker in ("init", "container", "not_root")
-    return method == "kexec" or blocker != "init"
-
-
-def _why_stopped(left_out: Mapping[str, Outcome]) -> str | None:
+def _why_stopped(left_out: Mapping[str, Outcome], limit: str) -> str | None:
     missing = [name for name, outcome in left_out.items() if outcome.name in ("unreachable", "failed")]
     if not missing:
         return None
     return (
         "one host at a time may be down, and %s could not be surveyed; repair it, or leave it out with --limit '%s'"
-        % (", ".join(missing), "all:" + ":".join("!" + name for name in missing))
+        % (", ".join(missing), ":".join([limit, *("!" + name for name in missing)]))
     )

@@ -27,7 +27,10 @@ def outcomes(
     found: dict[str, Outcome] = {}
     stopped = plan.stopped
     for host in plan.order:
-        outcome = None if plan.stopped else outcome_of_reboot(staged.get(host.name), reboots.get(host.name))
+        reboot = reboots.get(host.name, {})
+        if reboot.get("boot_id", {}).get("before") not in (None, host.boot_id):
+            reboot = {}
+        outcome = None if plan.stopped else outcome_of_reboot(staged.get(host.name), reboot)
         if outcome is None:
             outcome = Outcome("deferred", "untouched: %s" % (stopped or "the roll ended before its turn"))
         elif outcome.name not in GOOD:

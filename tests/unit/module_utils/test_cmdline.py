@@ -76,6 +76,19 @@ def test_edit(append, remove, edited):
     assert " ".join(_cmdline.edit(words, append, remove)) == edited
 
 
+@pytest.mark.parametrize(
+    ("line", "staged"),
+    [
+        ("root=x panic=60", "root=x fleetops.boot=T panic=60"),
+        ("root=x panic=60 -- single", "root=x fleetops.boot=T panic=60 -- single"),
+        ("root=x", "root=x fleetops.boot=T"),
+    ],
+)
+def test_an_administrators_panic_outlives_a_staging_without_ours(line, staged):
+    assert _cmdline.staged(_cmdline.clean(line), "T", 0) == staged
+    assert " ".join(_cmdline.clean(staged)) == line
+
+
 def test_token_of():
     assert _cmdline.token_of("ro panic=30 fleetops.boot=abc") == "abc"
     assert _cmdline.token_of("ro quiet") is None

@@ -83,6 +83,13 @@ def test_a_truncated_initrd_is_refused(make, kind, lost):
         judge_initrd(initrds(make)[kind][:-lost])
 
 
+def test_a_size_that_leads_backwards_is_refused_and_not_followed(make):
+    damaged = bytearray(make.cpio(("init", b"x")))
+    damaged[54:62] = b"-0000070"
+    with pytest.raises(KexecError, match="truncated or damaged"):
+        judge_initrd(bytes(damaged))
+
+
 def test_a_file_that_is_no_initrd_is_refused():
     with pytest.raises(KexecError, match="/boot/initrd is not an initrd: at byte 0"):
         judge_initrd(b"#!/bin/sh\nexit 0\n")

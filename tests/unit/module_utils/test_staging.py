@@ -23,6 +23,7 @@ DEFAULTS = {
     "append": None,
     "remove": None,
     "panic_seconds": 30,
+    "force": False,
 }
 
 
@@ -91,6 +92,9 @@ def test_several_initrds_become_one_with_padding(host, make):
     ("params", "words"),
     [
         ({"append": ["console=ttyS0 debug"]}, "root=LABEL=root ro quiet console=ttyS0 debug panic=30"),
+        ({"append": "console=ttyS0,115200n8 debug"}, "root=LABEL=root ro quiet console=ttyS0,115200n8 debug panic=30"),
+        ({"append": ""}, "root=LABEL=root ro quiet panic=30"),
+        ({"remove": "quiet ro"}, "root=LABEL=root panic=30"),
         ({"remove": ["quiet"]}, "root=LABEL=root ro panic=30"),
         ({"cmdline": "root=/dev/vdb"}, "root=/dev/vdb panic=30"),
         ({"panic_seconds": 0}, "root=LABEL=root ro quiet"),
@@ -107,6 +111,16 @@ def test_staging_the_same_again_changes_nothing(host):
     assert again.diff()["before"] == again.diff()["after"]
     assert again.apply(host.machine(), "auto") == first
     assert host.calls.count == 1
+
+
+def test_by_force_it_is_staged_again_whatever_the_record_says(host):
+    first = stage(host)
+    assert stage(host, force=True)["token"] != first["token"]
+
+
+def test_a_kernel_without_an_initrd_is_warned_of(host):
+    assert "is staged without an initrd" in plan(host, kernel="/boot/vmlinuz-" + NEW).warnings()[0]
+    assert plan(host).warnings() == []
 
 
 def _replace_kernel(host):
@@ -315,6 +329,8 @@ BAD_HOSTS = {
         {"append": ["x" * 2000]},
         "the command line is too long: 2065 bytes, and /boot/vmlinuz-6.1.0-56-cloud-amd64 takes 2016 at most",
     ),
+    "empty command line": (lambda host: None, {"cmdline": " "}, "the command line that was given is empty"),
+    "words that are none": (lambda host: None, {"append": [{"a": 1}]}, "append takes words of a command line"),
     "open quote": (lambda host: None, {"append": ['a="b']}, "a double quote is never closed"),
     "negative panic": (lambda host: None, {"panic_seconds": -1}, "panic_seconds is -1; it must be 0 or more"),
     "load disabled": (

@@ -6,8 +6,8 @@ import gzip
 
 import pytest
 from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.blocker import Rules
-from ansible_collections.fleetops.kexec.plugins.module_utils._machine import shown
-from ansible_collections.fleetops.kexec.plugins.module_utils._survey import survey
+from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, shown
+from ansible_collections.fleetops.kexec.plugins.module_utils._survey import Intent, survey
 from ansible_collections.fleetops.kexec.plugins.module_utils._target import Selection
 
 OLD, NEW = "6.1.0-55-cloud-amd64", "6.1.0-56-cloud-amd64"
@@ -225,3 +225,50 @@ def test_it_costs_one_command(host):
 def test_bytes_that_are_no_text_do_not_break_the_answer(host):
     host.write("proc/cmdline", b"root=/dev/sda1 name=\xff\n")
     assert look(host)["running"]["cmdline"] == "root=/dev/sda1 name=\ufffd"
+
+
+def intend(host, **params):
+    intent = Intent.of({"method": "kexec", "reasons": [], "entry": None, "kernel": None, **params})
+    return shown(survey(host.machine(), DEFAULT, Rules(), intent))
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "method", "remaining"),
+    [
+        ("proc/sys/kernel/kexec_load_disabled", "1\n", "kexec", ["load_disabled"]),
+        ("proc/sys/kernel/kexec_load_disabled", "1\n", "kexec_now", ["load_disabled"]),
+        ("proc/sys/kernel/kexec_load_disabled", "1\n", "firmware", []),
+        ("run/systemd/container", "podman\n", "firmware", ["container"]),
+        ("boot/grub/grub.cfg", "if [ x ; then\n", "firmware", ["boot_loader"]),
+    ],
+)
+def test_only_what_stands_against_the_way_to_reboot_is_told(host, path, content, method, remaining):
+    host.write(path, content)
+    assert [name for name, _severity in blocker_ids(intend(host, method=method))] == remaining
+
+
+def test_kexec_now_needs_no_init_system_that_is_known(host):
+    (host.root / "run/systemd/system").rmdir()
+    host.write("proc/1/comm", "runit\n")
+    assert blocker_ids(intend(host)) == [("init", "refuse")]
+    assert blocker_ids(intend(host, method="kexec_now")) == []
+
+
+def test_an_operators_reason_is_one(host):
+    host.write("boot/grub/grub.cfg", "if [ x ; then\n")
+    result = intend(host, method="firmware", reasons=["it was asked for"])
+    assert (result["reboot_needed"], result["reboot_reasons"]) == (True, ["it was asked for"])
+    assert result["blockers"] == []
+
+
+@pytest.mark.parametrize("choice", [{"entry": OLD}, {"entry": "running"}, {"kernel": "/boot/vmlinuz"}])
+def test_the_firmware_cannot_be_told_which_kernel_to_start(host, choice):
+    with pytest.raises(KexecError, match="cannot be chosen with method firmware"):
+        intend(host, method="firmware", **choice)
+
+
+def test_what_only_root_may_read_does_not_end_the_survey(host):
+    config = host.root / ("boot/config-" + OLD)
+    config.unlink()
+    config.mkdir()  # as unreadable as a file of mode 0600, for root too
+    assert look(host, euid=1000)["capabilities"]["file_load"] is None

@@ -10,11 +10,13 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan impor
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.report import not_good, outcomes, summary
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.show import plan_text, report_text
 
+BOOT_ID = "0cdfa0ad-9b1d-4a5d-9e0d-3c1cd2b2f0b5"
+
 
 def surveyed(needed=True, blockers=(), before="6.1.0-55", after="6.1.0-56", reasons=("newer",)):
     return {
         "kexec": {
-            "running": {"release": before},
+            "running": {"release": before, "boot_id": BOOT_ID},
             "target": None if after is None else {"release": after},
             "reboot_needed": needed,
             "reboot_reasons": list(reasons) if needed else [],
@@ -33,6 +35,7 @@ def rebooted(**changes):
         "rebooted": True,
         "phase": "proof",
         "release": {"before": "6.1.0-55", "after": "6.1.0-56"},
+        "boot_id": {"before": BOOT_ID, "after": "another"},
         "timeline": {"requested": 0.1, "down": 2.0, "answering": 20.0, "ready": 21.0},
         "down_seconds": 19.0,
     }
@@ -51,40 +54,34 @@ LOST = rebooted(
 
 
 @pytest.mark.parametrize(
-    ("survey", "method", "force", "outcome"),
+    ("survey", "outcome"),
     [
-        (surveyed(), "kexec", False, "planned"),
-        (surveyed(needed=False), "kexec", False, "current"),
-        (surveyed(needed=False), "kexec", True, "planned"),
-        (surveyed(blockers=[("load_disabled", "refuse")]), "kexec", False, "refused"),
-        (surveyed(blockers=[("load_disabled", "refuse")]), "firmware", False, "planned"),
-        (surveyed(blockers=[("container", "refuse")]), "firmware", False, "refused"),
-        (surveyed(blockers=[("init", "refuse")]), "firmware", False, "refused"),
-        (surveyed(blockers=[("init", "refuse")]), "kexec", False, "refused"),
-        (surveyed(blockers=[("init", "refuse")]), "kexec_now", False, "planned"),
-        (surveyed(blockers=[("load_disabled", "refuse")]), "kexec_now", False, "refused"),
-        (surveyed(blockers=[("hpwdt", "warn")]), "kexec", False, "planned"),
-        (surveyed(needed=None, after=None, blockers=[("boot_loader", "refuse")]), "firmware", True, "planned"),
-        (UNREACHABLE, "kexec", False, "unreachable"),
-        (FAILED, "kexec", False, "failed"),
-        ({}, "kexec", False, "failed"),
+        (surveyed(), "planned"),
+        (surveyed(needed=False), "current"),
+        (surveyed(needed=None, after=None), "refused"),
+        (surveyed(blockers=[("load_disabled", "refuse")]), "refused"),
+        (surveyed(blockers=[("hpwdt", "warn")]), "planned"),
+        (UNREACHABLE, "unreachable"),
+        (FAILED, "failed"),
+        ({}, "failed"),
     ],
 )
-def test_a_host_is_judged_by_its_survey(survey, method, force, outcome):
-    plan = make_plan({"web1": survey}, method, force)
+def test_a_host_is_judged_by_its_survey(survey, outcome):
+    plan = make_plan({"web1": survey}, "all")
     assert [host.name for host in plan.order] == (["web1"] if outcome == "planned" else [])
     assert [judged.name for judged in plan.left_out.values()] == ([] if outcome == "planned" else [outcome])
+    assert all(judged.reason for judged in plan.left_out.values() if judged.name != "current")
 
 
 def test_the_order_is_the_inventorys():
-    plan = make_plan({"web2": surveyed(), "db": surveyed(needed=False), "web1": surveyed()}, "kexec", False)
+    plan = make_plan({"web2": surveyed(), "db": surveyed(needed=False), "web1": surveyed()}, "all")
     assert plan.as_result()["order"] == ["web2", "web1"]
     assert plan.stopped is None
 
 
 @pytest.mark.parametrize("missing", [UNREACHABLE, FAILED])
 def test_nothing_goes_down_beside_a_host_that_may_be_down_already(missing):
-    plan = make_plan({"web1": surveyed(), "web2": missing}, "kexec", False)
+    plan = make_plan({"web1": surveyed(), "web2": missing}, "all")
     assert plan.as_result()["order"] == []
     assert "web2 could not be surveyed" in plan.stopped
     assert "--limit 'all:!web2'" in plan.stopped
@@ -95,13 +92,13 @@ def test_nothing_goes_down_beside_a_host_that_may_be_down_already(missing):
 
 def test_a_warning_is_shown_once_with_all_its_hosts():
     warned = surveyed(blockers=[("hpwdt", "warn")])
-    plan = make_plan({"web1": warned, "web2": surveyed(), "web3": warned}, "kexec", False)
+    plan = make_plan({"web1": warned, "web2": surveyed(), "web3": warned}, "all")
     assert plan_text(plan, 200).splitlines()[-1] == "Mind, web1, web3: hpwdt!"
     assert plan_from(plan.as_result()) == plan
 
 
 def test_a_plan_survives_the_way_through_ansibles_variables():
-    plan = make_plan({"web1": surveyed(), "web2": surveyed(needed=False)}, "kexec", False)
+    plan = make_plan({"web1": surveyed(), "web2": surveyed(needed=False)}, "all")
     assert plan_from(plan.as_result()) == plan
 
 
@@ -115,6 +112,8 @@ def test_a_plan_survives_the_way_through_ansibles_variables():
         ({}, LOST, "lost"),
         ({"failed": True, "msg": "no such entry"}, {"skipped": True}, "failed"),
         ({"failed": True, "msg": "no such entry"}, None, "failed"),
+        ({"failed": True, "msg": "no such entry"}, rebooted(), "failed"),
+        (UNREACHABLE, rebooted(), "unreachable"),
         (UNREACHABLE, None, "unreachable"),
         ({}, {"failed": True, "msg": "reboot_timeout is 0"}, "failed"),
     ],
@@ -132,7 +131,7 @@ def test_no_turn_is_no_outcome():
 
 
 def test_every_host_has_exactly_one_outcome_and_the_untouched_know_why():
-    plan = make_plan({"a": surveyed(), "b": surveyed(), "c": surveyed(), "d": surveyed(needed=False)}, "kexec", False)
+    plan = make_plan({"a": surveyed(), "b": surveyed(), "c": surveyed(), "d": surveyed(needed=False)}, "all")
     found = outcomes(plan, {}, {"a": rebooted(), "b": LOST})
     assert {name: outcome.name for name, outcome in found.items()} == {
         "a": "rebooted",
@@ -149,7 +148,7 @@ def test_every_host_has_exactly_one_outcome_and_the_untouched_know_why():
 
 
 def test_the_report_shows_each_host_in_a_row():
-    plan = make_plan({"web1": surveyed(), "[bold]web2": surveyed(needed=False)}, "kexec", False)
+    plan = make_plan({"web1": surveyed(), "[bold]web2": surveyed(needed=False)}, "all")
     found = outcomes(plan, {}, {"web1": rebooted()})
     lines = report_text(found, 120).splitlines()
     assert "seconds down" in lines[0]
@@ -158,8 +157,19 @@ def test_the_report_shows_each_host_in_a_row():
     assert lines[-1] == "2 hosts: 1 rebooted, 1 current"
 
 
+def test_a_reboot_of_an_earlier_roll_in_the_same_run_is_none_of_this_one():
+    plan = make_plan({"web1": surveyed()}, "all")
+    stale = rebooted(boot_id={"before": "11111111-9b1d-4a5d-9e0d-3c1cd2b2f0b5", "after": BOOT_ID})
+    assert outcomes(plan, {}, {"web1": stale})["web1"].name == "deferred"
+
+
+def test_the_hint_keeps_to_what_was_selected():
+    plan = make_plan({"web1": surveyed(), "web2": UNREACHABLE}, "web")
+    assert "--limit 'web:!web2'" in plan.stopped
+
+
 def test_check_mode_shows_the_kernel_that_would_run():
-    plan = make_plan({"web1": surveyed()}, "kexec", False)
+    plan = make_plan({"web1": surveyed()}, "all")
     planned = rebooted(rebooted=False, down_seconds=None, release={"before": "6.1.0-55", "after": None})
     assert outcomes(plan, {}, {"web1": planned})["web1"] == Outcome("planned", "", "6.1.0-55", "6.1.0-56")
 
@@ -174,4 +184,4 @@ def test_check_mode_shows_the_kernel_that_would_run():
     ],
 )
 def test_the_plan_says_who_is_left_out_and_why(surveys, line):
-    assert line in plan_text(make_plan(surveys, "kexec", False), 200)
+    assert line in plan_text(make_plan(surveys, "all"), 200)
