@@ -113,12 +113,12 @@ class Fleet:
         (result,) = self.modules(host, name, [arguments])
         return result
 
-    def modules(self, host: str, name: str, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def modules(self, host: str, name: str, runs: list[dict[str, Any]], **variables: Any) -> list[dict[str, Any]]:
         """Run one module on one host with one set of arguments after the other; returns the results."""
         tasks = [{"name": "Run", "fleetops.kexec." + name: arguments, "ignore_errors": True} for arguments in runs]
         file = self._folder / "play.yml"
         file.write_text(json.dumps([{"hosts": host, "gather_facts": False, "tasks": tasks}]))
-        done = self.playbook(playbook=str(file)).tasks
+        done = self.playbook(playbook=str(file), **variables).tasks
         return [{**task.result, "failed": task.status in ("failed", "ignored")} for task in done]
 
 
