@@ -126,7 +126,8 @@ class FakeHost:
             values["fleetops-inhibitors"] = self.inhibitors
         if self.container:
             values["/run/systemd/container"] = self.container
-        return "".join("%s:%s\n" % item for item in values.items())
+        # Over ssh's terminal, lines end so.
+        return "".join("%s:%s\r\n" % item for item in values.items())
 
     def has_crash_kernel(self, new):
         if not new:

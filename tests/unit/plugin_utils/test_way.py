@@ -13,6 +13,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._way import (
     BY_COMMAND,
     Inhibitor,
     command_for,
+    is_root,
     parse_inhibitors,
 )
 
@@ -36,6 +37,19 @@ def test_every_command_looks_first_whether_an_image_is_loaded(init, method):
     assert command.startswith('if [ "$(cat /sys/kernel/kexec_loaded')
 
 
+@pytest.mark.parametrize(
+    ("output", "root"),
+    [
+        ("fleetops-uid:0\n", True),
+        ("Welcome\r\nfleetops-uid:0\r\nmore\r\n", True),
+        ("fleetops-uid:01\n", False),
+        ("", False),
+    ],
+)
+def test_root_is_told_by_the_user_id(output, root):
+    assert is_root(output) is root
+
+
 def test_an_unknown_init_system_has_no_command():
     assert command_for("runit", "kexec", ignore_inhibitors=False) is None
 
@@ -44,6 +58,10 @@ def test_an_unknown_init_system_has_no_command():
 def test_inhibitors_are_overridden_only_when_told(method):
     assert "systemctl -i " not in command_for("systemd", method, ignore_inhibitors=False)
     assert "systemctl -i " in command_for("systemd", method, ignore_inhibitors=True)
+
+
+def test_a_terminals_line_ends_do_not_matter():
+    assert parse_inhibitors(BUSCTL.replace("\n", "\r\n")) == parse_inhibitors(BUSCTL)
 
 
 def test_only_those_that_block_a_shutdown_are_inhibitors():
