@@ -5,18 +5,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
-from driver import Fleet  # noqa: E402
-from vmlab import Lab  # noqa: E402
-from vmlab.fleet import default_cache  # noqa: E402
+from driver import Fleet
+from vmlab import Lab
+from vmlab.fleet import default_cache
 
 
 @pytest.fixture(scope="session")
