@@ -14,7 +14,7 @@ import os
 import stat
 import struct
 import tempfile
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 # Flags of kexec_file_load(2), include/uapi/linux/kexec.h.
 KEXEC_FILE_UNLOAD = 0x1
@@ -213,7 +213,7 @@ class Machine:
             raise KexecError("the %s %s %s" % (purpose, path, problem))
         return descriptor
 
-    def write_atomically(self, path: str, content: str, mode: int = 0o600) -> None:
+    def write_atomically(self, path: str, content: Union[str, bytes], mode: int = 0o600) -> None:
         """Write a file so that a reader finds the old content or the new one, never a part. Raises KexecError.
 
         The directory is made, with mode 0700, where it is missing.
@@ -223,8 +223,8 @@ class Machine:
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
             descriptor, temporary = tempfile.mkstemp(dir=directory)
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
-                stream.write(content)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
                 stream.flush()
                 os.fchmod(stream.fileno(), mode)
                 os.fsync(stream.fileno())

@@ -22,10 +22,16 @@ _ONLY_UNLOADED = (
     'then echo "somebody has loaded an image again" >&2; exit 1; fi; '
 )
 
+# Where the role kexec_autoload makes every reboot a kexec, this file gives one through the firmware.
+_COLD_ONCE = (
+    "if [ -e /usr/local/sbin/fleetops-kexec ]; "
+    "then mkdir -p /run/fleetops-kexec && touch /run/fleetops-kexec/cold; fi; "
+)
+
 _COMMANDS = {
     ("systemd", "kexec"): _ONLY_LOADED + "systemctl kexec",
     # From version 255 on, systemctl would kexec if somebody has loaded an image in between.
-    ("systemd", "firmware"): _ONLY_UNLOADED + "SYSTEMCTL_SKIP_AUTO_KEXEC=1 systemctl reboot",
+    ("systemd", "firmware"): _ONLY_UNLOADED + _COLD_ONCE + "SYSTEMCTL_SKIP_AUTO_KEXEC=1 systemctl reboot",
     # Debian's /etc/init.d/kexec, and /etc/init.d/halt of Red Hat's and Oracle's releases 5 and 6, run kexec -e at the
     # end of the shutdown when an image is loaded.
     ("sysvinit", "kexec"): (

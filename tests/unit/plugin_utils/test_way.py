@@ -54,6 +54,11 @@ def test_an_unknown_init_system_has_no_command():
     assert command_for("runit", "kexec", ignore_inhibitors=False) is None
 
 
+def test_where_every_reboot_is_a_kexec_one_through_the_firmware_is_asked_for():
+    assert "touch /run/fleetops-kexec/cold" in command_for("systemd", "firmware", ignore_inhibitors=False)
+    assert "cold" not in command_for("systemd", "kexec", ignore_inhibitors=False)
+
+
 @pytest.mark.parametrize("method", BY_COMMAND)
 def test_inhibitors_are_overridden_only_when_told(method):
     assert "systemctl -i " not in command_for("systemd", method, ignore_inhibitors=False)

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inputs of each role stand in two files, which must say the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+CHECKOUT = Path(__file__).parents[3]
+
+
+class Role(NamedTuple):
+    """A role's files, read."""
+
+    name: str
+    text: str
+    """Of defaults/main.yml."""
+    defaults: dict
+    shown: dict
+    """Inputs without a default: there they stand as a comment, ready to be used."""
+    specs: dict
+    tasks: str
+    playbook: str
+    """The playbook of the same name; empty where there is none."""
+
+    def inputs(self):
+        return [*self.defaults, *self.shown]
+
+
+def read_role(folder):
+    name = folder.name
+    text = (folder / "defaults/main.yml").read_text()
+    playbook = CHECKOUT / "playbooks" / (name + ".yml")
+    return Role(
+        name=name,
+        text=text,
+        defaults=yaml.safe_load(text),
+        shown=dict(re.findall(r"^# (%s_\w+): (.+)$" % name, text, re.MULTILINE)),
+        specs=yaml.safe_load((folder / "meta/argument_specs.yml").read_text())["argument_specs"],
+        tasks="".join(path.read_text() for path in folder.glob("tasks/*.yml")),
+        playbook=playbook.read_text() if playbook.exists() else "",
+    )
+
+
+ROLES = [read_role(folder) for folder in sorted((CHECKOUT / "roles").iterdir())]
+EACH_INPUT = [pytest.param(role, name, id=name) for role in ROLES for name in role.inputs()]
+
+
+@pytest.mark.parametrize(
+    ("role", "entry_point"),
+    [pytest.param(role, name, id=role.name + "-" + name) for role in ROLES for name in role.specs],
+)
+def test_both_files_name_the_same_inputs(role, entry_point):
+    assert set(role.specs[entry_point]["options"]) == set(role.inputs())
+
+
+@pytest.mark.parametrize(("role", "name"), EACH_INPUT)
+def test_both_files_give_the_same_default(role, name):
+    assert role.specs["main"]["options"][name].get("default") == role.defaults.get(name)
+
+
+@pytest.mark.parametrize(("role", "name"), EACH_INPUT)
+def test_every_input_is_explained_where_it_is_set(role, name):
+    lines = role.text.splitlines()
+    place = next(number for number, line in enumerate(lines) if re.match("(# )?%s:" % name, line))
+    above = next(line for line in reversed(lines[:place]) if role.name + "_" not in line)
+    assert above.startswith("# ")
+
+
+@pytest.mark.parametrize(("role", "name"), EACH_INPUT)
+def test_every_input_is_used(role, name):
+    assert re.search(r"\b%s\b" % name, role.tasks + role.playbook)
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_nothing_else_is_read_as_an_input(role):
+    registered = set(re.findall(r"register: (\w+)", role.tasks))
+    assert set(re.findall(r"\b%s_\w+" % role.name, role.tasks)) <= set(role.inputs()) | registered
