@@ -77,6 +77,7 @@ def question(directory: str, names: Sequence[str], temporary: str) -> str:
 
 def parse(output: str) -> Answer:
     """What :func:`question` printed; raises PushError where something is missing."""
+    output = output.replace("\r\n", "\n")  # a terminal's line ends, where ssh asks for one to become root
     digests = {name: digest for digest, name in re.findall(r"^([0-9a-f]{64}) [ *]\S*/([^/\s]+)$", output, re.MULTILINE)}
     # df -P: file system, size, used, free in KiB, percentage, mount point.
     rows = re.findall(r"^room (\S+) (\S+) +\d+ +\d+ +(-?\d+) +\S+ +\S+$", output, re.MULTILINE)

@@ -46,6 +46,13 @@ def test_room_is_asked_for_where_a_folder_is_still_to_be_made(tmp_path):
     assert all(free > 0 for _system, free in told.room.values())
 
 
+def test_a_terminals_line_ends_do_no_harm():
+    told = _push.parse(
+        "%s  /srv/x.kernel\r\nroom /srv none 20480 0 20480 0%% /srv\r\nroom /tmp /dev/vda2 9 1 2 1%% /\r\n" % ("a" * 64)
+    )
+    assert told == _push.Answer({"x.kernel": "a" * 64}, {"/srv": ("none", 20480 << 10), "/tmp": ("/dev/vda2", 2 << 10)})
+
+
 def test_a_host_that_does_not_tell_its_room_is_an_error():
     with pytest.raises(_push.PushError, match="df: not found"):
         _push.parse("df: not found\n")
