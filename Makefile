@@ -26,6 +26,11 @@ check: setup  ## linters, types, documentation and unit tests: the quick round
 test: setup  ## everything: check, other Pythons, ansible-test, the archive, virtual machines
 	@python tools/run.py test $(CHECKS) targets sanity integration package lab
 
+.PHONY: soak
+soak: setup  ## more kinds of virtual machines than in make test; builds an image of each (half an hour)
+	tools/setup lab
+	$(PYTEST) -m soak tests
+
 .PHONY: demo demo-down
 demo: setup  ## three virtual machines get a newer kernel and are rebooted into it, fast
 	@tools/demo up

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from driver import Fleet
+from table import Result, table
 from vmlab import Lab
 from vmlab.fleet import default_cache
 
@@ -25,3 +26,15 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     lab.update([machine.name for machine in lab.machines()])
     yield Fleet(lab, tmp_path_factory.mktemp("ansible"))
     lab.down()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print which variant passed what. Reports under "" are set-up and tear-down that went well."""
+    lines = table(
+        Result(report.nodeid, outcome, report.duration)
+        for outcome in ("", "passed", "skipped", "failed", "error")
+        for report in terminalreporter.stats.get(outcome, [])
+    )
+    if lines:
+        terminalreporter.section("variants")
+        terminalreporter.write("".join(line + "\n" for line in lines))

@@ -2,7 +2,7 @@
 # Copyright (c) 2026, the fleetops.kexec authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet of real virtual machines (UEFI, GRUB, Debian, two kernels) under QEMU on this machine."""
+"""A fleet of real virtual machines (UEFI, boot loader, Debian, two kernels) under QEMU on this machine."""
 
 import argparse
 import os

@@ -195,7 +195,7 @@ class Lab:
         """Makes the newest kernel the default of these machines, as a package update would."""
 
         def update(machine: Machine) -> None:
-            self._say(f"{machine.name}: update-grub with GRUB_DEFAULT=0")
+            self._say(f"{machine.name}: the newest kernel becomes the default")
             machine.update()
 
         machines = [self.machine(name) for name in names]

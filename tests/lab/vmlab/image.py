@@ -23,8 +23,10 @@ from .requirements import TO_BUILD, program, require, require_space
 from .system import Say, locked, remove_tree, run, write
 
 _MIB = 1024 * 1024
-_ESP_START, _ESP_SIZE = 1 * _MIB, 16 * _MIB
-_ROOT_START, _ROOT_SIZE = _ESP_START + _ESP_SIZE, 2000 * _MIB
+_ESP_START = 1 * _MIB
+# For the file system itself, and for what a test may add.
+_ESP_SPARE = 12 * _MIB
+_ROOT_SIZE = 2000 * _MIB
 # The system's folder, the packages on their way into it, and the image.
 _BUILD_SPACE = 2_500_000_000
 
@@ -54,6 +56,12 @@ class Image(NamedTuple):
     recipe: str
     disk: Path
     kernels: tuple[str, ...]
+
+
+def esp_size(folder: Path) -> int:
+    """The size in bytes, in whole MiB, of an EFI system partition that takes the files of a folder."""
+    content = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return -(-(content + _ESP_SPARE) // _MIB) * _MIB
 
 
 def cached_images(folder: Path, recipe: str) -> list[Image]:
@@ -127,12 +135,17 @@ class _Build:
         root_uuid = str(uuid.uuid5(uuid.NAMESPACE_OID, digest))
         result = scratch / "image"
         result.mkdir()
-        system = self._install(scratch, sources, kernels, root_uuid)
+        esp = scratch / "esp"
+        esp.mkdir()
+        system = self._install(scratch, sources, kernels, root_uuid, esp)
         self._say("making the disk: GPT, EFI system partition, ext4")
         disk = result / "base.raw"
-        self._partition(disk)
-        self._fill_esp(disk, scratch)
-        self._fill_root(disk, system, root_uuid)
+        if self._recipe.boot_modules:
+            self._make_grub(esp, scratch)
+        size = esp_size(esp)
+        self._partition(disk, size)
+        self._fill_esp(disk, esp, size, scratch)
+        self._fill_root(disk, system, root_uuid, _ESP_START + size)
         write(result / "image.json", json.dumps({"recipe": self._digest, "kernels": kernels}, indent=2) + "\n")
         os.rename(result, target)
         image = _read_image(target / "image.json")
@@ -148,11 +161,17 @@ class _Build:
         self._say(f"  {' and '.join(kernels)}")
         return kernels
 
-    def _install(self, scratch: Path, sources: list[str], kernels: list[str], root_uuid: str) -> Path:
+    def _install(self, scratch: Path, sources: list[str], kernels: list[str], root_uuid: str, esp: Path) -> Path:
         self._say(f"installing Debian {self._recipe.release} and the kernels (one to three minutes; {self._log})")
         system = scratch / "system"
         packages = [*self._recipe.packages, *(f"linux-image-{kernel}" for kernel in kernels)]
         omit = [f"path-exclude=/usr/share/{folder}/*" for folder in ("doc", "man", "locale", "info")]
+        given = {
+            "LAB_PARTS": " ".join(self._recipe.parts),
+            "LAB_ROOT_UUID": root_uuid,
+            "LAB_DEFAULT_KERNEL": kernels[0],
+            "LAB_ESP": str(esp),
+        }
         run(
             [
                 *_CONFINED,
@@ -167,7 +186,7 @@ class _Build:
                 self._sources_file(scratch, sources),
             ],
             log=self._log,
-            env={"LAB_ROOT_UUID": root_uuid, "LAB_DEFAULT_KERNEL": kernels[0], "DEBIAN_FRONTEND": "noninteractive"},
+            env={**given, "DEBIAN_FRONTEND": "noninteractive"},
         )
         return system
 
@@ -177,21 +196,25 @@ class _Build:
         path.write_text("".join(f"{line}\n" for line in sources))
         return path
 
-    def _partition(self, disk: Path) -> None:
+    def _partition(self, disk: Path, size: int) -> None:
+        """:param size: of the EFI system partition."""
+        root = _ESP_START + size
         with disk.open("wb") as stream:
-            stream.truncate(_ROOT_START + _ROOT_SIZE + _MIB)
+            stream.truncate(root + _ROOT_SIZE + _MIB)
         table = disk.with_suffix(".sfdisk")
         table.write_text(
             "label: gpt\n"
-            f"start={_ESP_START // 512}, size={_ESP_SIZE // 512}, type=uefi, name=esp\n"
-            f"start={_ROOT_START // 512}, size={_ROOT_SIZE // 512}, type=linux, name=root\n"
+            f"start={_ESP_START // 512}, size={size // 512}, type=uefi, name=esp\n"
+            f"start={root // 512}, size={_ROOT_SIZE // 512}, type=linux, name=root\n"
         )
         # sfdisk reads its script from standard input only.
         run(["sh", "-c", '"$0" --quiet "$1" < "$2"', program("sfdisk"), disk, table], log=self._log)
         table.unlink()
 
-    def _fill_esp(self, disk: Path, scratch: Path) -> None:
-        loader, early = scratch / "BOOTX64.EFI", scratch / "grub.cfg"
+    def _make_grub(self, esp: Path, scratch: Path) -> None:
+        """GRUB as one file, where the firmware looks for a boot loader that nobody has told it of."""
+        loader, early = esp / "EFI" / "BOOT" / "BOOTX64.EFI", scratch / "grub.cfg"
+        loader.parent.mkdir(parents=True)
         early.write_text(_GRUB_EARLY)
         modules = " ".join(self._recipe.boot_modules)
         run(
@@ -208,22 +231,23 @@ class _Build:
             ],
             log=self._log,
         )
+
+    def _fill_esp(self, disk: Path, folder: Path, size: int, scratch: Path) -> None:
         esp = scratch / "esp.fat"
         with esp.open("wb") as stream:
-            stream.truncate(_ESP_SIZE)
+            stream.truncate(size)
         run([program("mkfs.vfat"), "-n", "ESP", esp], log=self._log)
-        run(["mmd", "-i", esp, "::/EFI", "::/EFI/BOOT"], log=self._log)
-        run(["mcopy", "-i", esp, loader, "::/EFI/BOOT/BOOTX64.EFI"], log=self._log)
+        run(["mcopy", "-s", "-i", esp, *sorted(folder.iterdir()), "::/"], log=self._log)
         place = ["bs=1M", f"seek={_ESP_START // _MIB}", "conv=notrunc,sparse"]
         run(["dd", f"if={esp}", f"of={disk}", *place], log=self._log)
 
-    def _fill_root(self, disk: Path, system: Path, root_uuid: str) -> None:
+    def _fill_root(self, disk: Path, system: Path, root_uuid: str, start: int) -> None:
         run(
             [
                 program("mke2fs"),
                 *("-q", "-t", "ext4", "-L", "root", "-U", root_uuid, "-d", system),
                 # The guest's own GRUB and e2fsck know neither feature of newer e2fsprogs.
-                *("-O", "^metadata_csum_seed,^orphan_file", "-E", f"offset={_ROOT_START}"),
+                *("-O", "^metadata_csum_seed,^orphan_file", "-E", f"offset={start}"),
                 *("-F", disk, f"{_ROOT_SIZE // 1024}k"),
             ],
             log=self._log,

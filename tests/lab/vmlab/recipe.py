@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 # Raise it when image.py puts the same ingredients together differently.
-BUILD_VERSION = 1
+BUILD_VERSION = 2
 
 GUEST = Path(__file__).resolve().parent.parent / "guest"
 
@@ -33,33 +33,32 @@ class Firmware(NamedTuple):
 class Recipe(NamedTuple):
     """One variant of the lab's machines.
 
-    Variants to come (systemd-boot, sysvinit, Secure Boot, a second kernel series) are further entries of
-    :data:`RECIPES`; image.py looks at ``boot_loader``, the guest's own files at ``init``.
+    :param boot_modules: of the GRUB that is made into one file; none where a part of the guest brings a boot loader.
+    :param parts: the folders of the guest's own files and scripts, in the order in which they are applied.
     """
 
     name: str
     release: str
     kernels: Kernels
     packages: tuple[str, ...]
-    boot_loader: str
     boot_modules: tuple[str, ...]
-    init: str
+    parts: tuple[str, ...]
     firmware: Firmware
 
 
 _SYSTEM = (
-    "dbus",
     "e2fsprogs",
     "initramfs-tools",
     "iproute2",
     "kmod",
-    "libpam-systemd",
     "openssh-server",
     "procps",
     "python3",
     "udev",
     "zstd",
 )
+_SYSTEMD = ("dbus", "libpam-systemd", "systemd-sysv")
+_GRUB = ("grub-common", "grub2-common")
 
 # Everything that a grub.cfg of Debian's grub-mkconfig asks for: the modules are in GRUB's one file, because
 # the disk has none, and GRUB stops at its prompt where one is missing.
@@ -69,29 +68,45 @@ _GRUB_MODULES = (
     "search_fs_file search_fs_uuid search_label serial sleep terminal test true tpm video xzio zstd"
 )
 
+_OVMF = Path("/usr/share/OVMF")
+
+_PLAIN = Recipe(
+    name="grub",
+    release="bookworm",
+    kernels=Kernels(series="6.1", flavour="cloud-amd64", number=2),
+    packages=(*_SYSTEM, *_SYSTEMD, *_GRUB),
+    boot_modules=tuple(_GRUB_MODULES.split()),
+    parts=("common", "systemd", "grub"),
+    firmware=Firmware(_OVMF / "OVMF_CODE_4M.fd", _OVMF / "OVMF_VARS_4M.fd"),
+)
+
 RECIPES = {
-    "grub": Recipe(
-        name="grub",
-        release="bookworm",
-        kernels=Kernels(series="6.1", flavour="cloud-amd64", number=2),
-        packages=(*_SYSTEM, "grub-common", "grub2-common", "systemd-sysv"),
-        boot_loader="grub",
-        boot_modules=tuple(_GRUB_MODULES.split()),
-        init="systemd",
-        firmware=Firmware(Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), Path("/usr/share/OVMF/OVMF_VARS_4M.fd")),
-    ),
+    recipe.name: recipe
+    for recipe in (
+        _PLAIN,
+        _PLAIN._replace(
+            name="systemd-boot",
+            packages=(*_SYSTEM, *_SYSTEMD, "systemd-boot"),
+            boot_modules=(),
+            parts=("common", "systemd", "systemd-boot"),
+        ),
+    )
 }
 
 
-def guest_files(folder: Path) -> list[tuple[str, bool, str]]:
-    """What is put into the guest: path, whether it can be executed, digest of its content."""
+def guest_files(folder: Path, parts: Sequence[str]) -> list[tuple[str, bool, str]]:
+    """What is put into the guest: path, whether it can be executed, digest of its content.
+
+    :param parts: the folders below *folder* that count; files right in it always do.
+    """
+    files = [*folder.iterdir(), *(path for part in parts for path in (folder / part).rglob("*"))]
     return [
         (
             str(path.relative_to(folder)),
             bool(path.stat().st_mode & 0o100),
             hashlib.sha256(path.read_bytes()).hexdigest(),
         )
-        for path in sorted(folder.rglob("*"))
+        for path in sorted(files)
         if path.is_file()
     ]
 
@@ -101,7 +116,7 @@ def recipe_digest(recipe: Recipe, guest: Path = GUEST) -> str:
 
     So an image that is there stays usable when the archive has moved on, or cannot be asked.
     """
-    ingredients = [BUILD_VERSION, recipe._replace(firmware=Firmware(Path(), Path())), guest_files(guest)]
+    ingredients = [BUILD_VERSION, recipe._replace(firmware=Firmware(Path(), Path())), guest_files(guest, recipe.parts)]
     return hashlib.sha256(json.dumps(ingredients, default=str).encode()).hexdigest()[:16]
 
 
