@@ -200,8 +200,8 @@ def main(arguments: Optional[List[str]] = None, machine: Optional[Machine] = Non
         parser.error("a COMMAND is needed: " + ", ".join(_COMMANDS))
     function, _text = _COMMANDS[command]
     try:
-        print(shown(function(local_machine() if machine is None else machine)))
+        sys.stdout.write(shown(function(local_machine() if machine is None else machine)) + "\n")
     except KexecError as error:
-        print(shown(str(error)), file=sys.stderr)
+        sys.stderr.write(shown(str(error)) + "\n")
         return 1
     return 0

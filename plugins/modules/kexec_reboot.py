@@ -174,7 +174,8 @@ ARGUMENT_SPEC = {
     "connect_timeout": {"type": "int"},
     "expect_release": {"type": "str"},
     "ignore_inhibitors": {"type": "bool", "default": False},
-    "token": {"type": "str"},
+    # Proves which image has booted, and opens nothing: it stands on the command line for all to read.
+    "token": {"type": "str", "no_log": False},
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 from driver import Fleet, Run
 from vmlab.errors import LabError
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.soak
 
 HOST = "lab1"
 FIRMWARE, KEXEC = "114", "208"

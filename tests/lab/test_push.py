@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from driver import Fleet
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.soak
 
 HOST = "lab1"
 KEXEC = "208"

@@ -64,7 +64,7 @@ def install(host, present=True, settings=DEFAULTS):
 
 
 def files_of(host):
-    return sorted(os.path.join(folder, name) for folder, _, names in os.walk(str(host.root)) for name in names)
+    return sorted(os.path.join(folder, name) for folder, _folders, names in os.walk(str(host.root)) for name in names)
 
 
 # At a shutdown
