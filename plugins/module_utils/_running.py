@@ -9,11 +9,11 @@ from typing import NamedTuple, Optional
 from ansible_collections.fleetops.kexec.plugins.module_utils._cmdline import token_of
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
 
-_BOOT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+BOOT_ID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # /proc/sys/kernel/bootloader_type on x86 after a kexec: (loader 0xD << 4) | version 0, "kexec" in
 # Documentation/arch/x86/boot.rst, which the kernel's own kexec code writes into the boot parameters.
-_X86_KEXEC = "208"
+X86_KEXEC = "208"
 
 
 class Running(NamedTuple):
@@ -46,7 +46,7 @@ def read_boot_id(machine: Machine) -> str:
     """Raises KexecError where the kernel gives no UUID."""
     path = "/proc/sys/kernel/random/boot_id"
     boot_id = machine.read_text(path).strip()
-    if _BOOT_ID.fullmatch(boot_id) is None:
+    if BOOT_ID_PATTERN.fullmatch(boot_id) is None:
         raise KexecError("%s does not hold a boot id, but %r" % (path, boot_id[:80]))
     return boot_id
 
@@ -54,7 +54,7 @@ def read_boot_id(machine: Machine) -> str:
 def _booted_by(machine: Machine, cmdline: str) -> str:
     loader_type = machine.read_word("/proc/sys/kernel/bootloader_type")
     if loader_type is not None:
-        return "kexec" if loader_type == _X86_KEXEC else "firmware"
+        return "kexec" if loader_type == X86_KEXEC else "firmware"
     if machine.exists("/proc/device-tree/chosen/linux,booted-from-kexec") or token_of(cmdline) is not None:
         return "kexec"
     return "unknown"

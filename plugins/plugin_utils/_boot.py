@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
+
+from ansible_collections.fleetops.kexec.plugins.module_utils._cmdline import token_of
+from ansible_collections.fleetops.kexec.plugins.module_utils._running import BOOT_ID_PATTERN, X86_KEXEC
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _RELEASE = "/proc/sys/kernel/osrelease"
@@ -27,12 +29,6 @@ QUESTION = "LC_ALL=C grep -sH '' " + " ".join(
 
 # SysV init and upstart, which Red Hat's and Oracle's release 6 has, run the same scripts under the same name.
 _INIT_NAMES = {"init": "sysvinit"}
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_TOKEN = re.compile(r'(?:^|\s)fleetops\.boot=([^\s"]+)')
-
-# bootloader_type on x86 after a kexec; see module_utils/_running.py, which reads the same on the target's side.
-_X86_KEXEC = "208"
 
 
 @dataclass(frozen=True)
@@ -72,16 +68,15 @@ def parse_boot(output: str) -> Boot | None:
     boot_id = _only(values, _BOOT_ID)
     release = _only(values, _RELEASE)
     cmdline = _only(values, _CMDLINE)
-    if boot_id is None or _UUID.fullmatch(boot_id) is None or not release or cmdline is None:
+    if boot_id is None or BOOT_ID_PATTERN.fullmatch(boot_id) is None or not release or cmdline is None:
         return None
-    token = _TOKEN.search(cmdline)
     loader_type = _only(values, _LOADER_TYPE)
     first = _only(values, _FIRST_PROCESS) or "unknown"
     return Boot(
         boot_id=boot_id,
         release=release,
-        token=token.group(1) if token else None,
-        by_kexec=loader_type == _X86_KEXEC if loader_type is not None else None,
+        token=token_of(cmdline),
+        by_kexec=loader_type == X86_KEXEC if loader_type is not None else None,
         image_loaded=_only(values, _LOADED) == "1",
         crash_loaded=_only(values, _CRASH_LOADED) == "1",
         staged=_staged("\n".join(values.get(_RECORD, [])), boot_id),

@@ -9,9 +9,6 @@ import re
 import shlex
 from dataclasses import dataclass
 
-# Methods whose command is run on the host; kexec_now is carried out by the module on the host itself.
-BY_COMMAND = ("kexec", "firmware")
-
 # A kexec that finds nothing loaded would become a reboot through the firmware, or systemd would load what it chooses.
 _ONLY_LOADED = (
     'if [ "$(cat /sys/kernel/kexec_loaded)" != 1 ]; then echo "no image is loaded any more" >&2; exit 1; fi; '

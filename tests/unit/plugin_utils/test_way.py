@@ -10,7 +10,6 @@ import subprocess
 import pytest
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._way import (
     ASK_INHIBITORS,
-    BY_COMMAND,
     Inhibitor,
     command_for,
     is_root,
@@ -18,6 +17,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._way import (
 )
 
 INITS = ("systemd", "sysvinit", "openrc")
+BY_COMMAND = ("kexec", "firmware")
 BUSCTL = (
     'fleetops-inhibitors:a(ssssuu) 3 "sleep" "NetworkManager" "needs to turn off networks" "delay" 0 716 '
     '"shutdown:sleep" "dpkg \\"x\\"" "A package is being installed" "block" 0 4711 '
