@@ -58,6 +58,8 @@ _SYSTEM = (
     "zstd",
 )
 _SYSTEMD = ("dbus", "libpam-systemd", "systemd-sysv")
+# Its shutdown scripts call kexec, which systemd does not need.
+_SYSVINIT = ("ifupdown", "kexec-tools", "sysvinit-core")
 _GRUB = ("grub-common", "grub2-common")
 
 # Everything that a grub.cfg of Debian's grub-mkconfig asks for: the modules are in GRUB's one file, because
@@ -89,6 +91,11 @@ RECIPES = {
             packages=(*_SYSTEM, *_SYSTEMD, "systemd-boot"),
             boot_modules=(),
             parts=("common", "systemd", "systemd-boot"),
+        ),
+        _PLAIN._replace(
+            name="sysvinit",
+            packages=(*_SYSTEM, *_SYSVINIT, *_GRUB),
+            parts=("common", "sysvinit", "grub"),
         ),
     )
 }
