@@ -121,8 +121,31 @@ class Fleet:
         done = self.playbook(playbook=str(file), **variables).tasks
         return [{**task.result, "failed": task.status in ("failed", "ignored")} for task in done]
 
+    def role(self, host: str, name: str, *arguments: str, **variables: Any) -> Run:
+        """Run one role of the collection on one host."""
+        file = self._folder / "role.yml"
+        roles = [{"role": "fleetops.kexec." + name, **variables}]
+        file.write_text(json.dumps([{"hosts": host, "gather_facts": False, "roles": roles}]))
+        return self.playbook(*arguments, playbook=str(file))
+
+    def type(self, host: str, command: str) -> dict[str, str]:
+        """Run a command that reboots, as an administrator types it, and wait for the boot that comes of it."""
+        before = self.boot(host)["boot_id"]
+        self.machine(host).ssh(command)
+        deadline = time.monotonic() + _RETURN_SECONDS
+        while time.monotonic() < deadline:
+            time.sleep(2)
+            try:
+                done = self.machine(host).ssh(_BOOT_ID, seconds=15)
+            except LabError:
+                continue
+            if done.returncode == 0 and done.stdout.strip() != before:
+                return self.boot(host)
+        raise AssertionError("%s has not come back within %d s" % (host, _RETURN_SECONDS))
+
 
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+_RETURN_SECONDS = 240
 
 
 class Observer(threading.Thread):
