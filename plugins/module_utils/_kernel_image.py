@@ -71,6 +71,8 @@ def _x86_version(stream: BinaryIO, header: bytes, setup_size: int) -> Optional[s
     stream.seek(pointer + _SECTOR)
     text = stream.read(512).split(b"\0")[0].decode("ascii", "replace")
     release, _unused, build = text.partition(" ")
+    if not release:
+        return None
     return release + " " + build[build.find("#") :] if "#" in build else release
 
 
@@ -189,8 +191,24 @@ def _lz4_is_whole(stream: BinaryIO, size: int) -> bool:
     return offset == size
 
 
+_BLOCK = 1 << 20
+# Of a file that unpacks to more, nothing is said beyond.
+_MOST_UNPACKED = 1 << 30
+
+
 def _gzip_is_whole(stream: BinaryIO, _size: int) -> bool:
-    return _unpacks(stream, zlib.decompressobj(wbits=31), (zlib.error,))
+    decompressor = zlib.decompressobj(wbits=31)
+    unpacked = 0
+    while not decompressor.eof and unpacked < _MOST_UNPACKED:
+        block = decompressor.unconsumed_tail or stream.read(_BLOCK)
+        try:
+            piece = decompressor.decompress(block, _BLOCK)
+        except zlib.error:
+            return False
+        if not block and not piece:
+            return False
+        unpacked += len(piece)
+    return True
 
 
 def _bzip2_is_whole(stream: BinaryIO, _size: int) -> bool:
@@ -211,12 +229,13 @@ def _xz_is_whole(stream: BinaryIO, _size: int) -> bool:
 
 def _unpacks(stream: BinaryIO, decompressor: Any, errors: Tuple[Type[Exception], ...]) -> bool:
     """Unpack to the end mark and throw the content away, for formats whose blocks cannot be followed otherwise."""
-    while not decompressor.eof:
-        block = stream.read(1 << 20)
-        if not block:
+    unpacked = 0
+    while not decompressor.eof and unpacked < _MOST_UNPACKED:
+        block = stream.read(_BLOCK) if decompressor.needs_input else b""
+        if decompressor.needs_input and not block:
             return False
         try:
-            decompressor.decompress(block)
+            unpacked += len(decompressor.decompress(block, _BLOCK))
         except errors:
             return False
     return True

@@ -50,11 +50,22 @@ def read_record(machine: Machine, boot_id: str) -> Optional[Record]:
     if not _kexec.is_loaded(machine):
         return None
     try:
-        values = json.loads(machine.read_text(RECORD))
-        record = Record(**values)._replace(initrds=tuple(values["initrds"]), identities=tuple(values["identities"]))
-    except (KexecError, ValueError, TypeError, KeyError):
+        record = _record_of(json.loads(machine.read_text(RECORD)))
+    except (KexecError, ValueError, RecursionError):
         return None  # absent or not ours: nobody knows then what is loaded
-    return record if record.boot_id == boot_id else None
+    return record if record is not None and record.boot_id == boot_id else None
+
+
+def _record_of(values: Any) -> Optional[Record]:
+    """None where these are not the values of a record."""
+    if not isinstance(values, dict) or set(values) != set(Record._fields):
+        return None
+    for name, value in values.items():
+        texts = value if name in ("initrds", "identities") else [value]
+        may_be_unknown = name in ("entry", "release") and value is None
+        if not may_be_unknown and not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
+            return None
+    return Record(**values)._replace(initrds=tuple(values["initrds"]), identities=tuple(values["identities"]))
 
 
 class Request(NamedTuple):
