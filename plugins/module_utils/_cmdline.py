@@ -34,6 +34,15 @@ def has_open_quote(line: str) -> bool:
     return line.count('"') % 2 == 1
 
 
+def problem_of(line: str) -> Optional[str]:
+    """Why nothing can be appended to this command line, or the kernel would not get it whole; None where it is well."""
+    if has_open_quote(line):
+        return "a double quote is never closed in the command line %r" % line
+    if "\0" in line:
+        return "there is a NUL byte in the command line %r" % line
+    return None
+
+
 def token_of(line: str) -> Optional[str]:
     """The token of the staging that booted with this command line; None where it was none of ours."""
     for word in split(line):

@@ -104,4 +104,4 @@ def test_an_initrd_is_unpacked_in_pieces(pack):
     judge_initrd(packed)
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 10 << 20
+    assert peak < 20 << 20
