@@ -30,7 +30,7 @@ class Result(NamedTuple):
     """What became of a parser."""
 
     parser: Parser
-    count: Count | None
+    counted: Count | None
     slowest: float
     trouble: str
 
@@ -75,12 +75,12 @@ def _fuzzed(parser: Parser, seed: int, folder: Path) -> Result:
 def _table(results: list[Result]) -> Iterator[str]:
     line = "%-18s %9s %9s %9s %11s"
     yield line % ("parser", "inputs", "seconds", "slowest", "refusals")
-    for parser, count, slowest, _trouble in results:
-        if count is None:
+    for parser, counted, slowest, _trouble in results:
+        if counted is None:
             yield line % (parser.name, "FAILED", "", "", "")
         else:
-            yield line % (parser.name, count.inputs, "%.1f" % count.seconds, "%.3f" % slowest, count.refusals)
-    counts = [result.count for result in results if result.count is not None]
+            yield line % (parser.name, counted.inputs, "%.1f" % counted.seconds, "%.3f" % slowest, counted.refusals)
+    counts = [result.counted for result in results if result.counted is not None]
     seconds = sum(count.seconds for count in counts)
     yield line % ("all", sum(count.inputs for count in counts), "%.1f" % seconds, "", "")
 
@@ -89,7 +89,7 @@ def test_no_input_does_more_than_be_refused(results: list[Result], capsys: pytes
     with capsys.disabled():
         print("", *_table(results), sep="\n")
     assert [(result.parser.name, result.trouble) for result in results if result.trouble] == []
-    assert sum(result.count.inputs for result in results if result.count is not None) >= WANTED
+    assert sum(result.counted.inputs for result in results if result.counted is not None) >= WANTED
 
 
 def test_no_input_takes_long(results: list[Result]) -> None:

@@ -61,7 +61,7 @@ def _remove(data: bytes, _language: Language, random: Random) -> bytes:
 
 def _repeat(data: bytes, _language: Language, random: Random) -> bytes:
     start, end = _slice(data, random)
-    count = min(2 ** random.randint(0, 10), _REPEATED // max(1, end - start) + 1)
+    count = min(1 << random.randint(0, 10), _REPEATED // max(1, end - start) + 1)
     return data[:start] + data[start:end] * count + data[end:]
 
 
