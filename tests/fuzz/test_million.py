@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the fleetops.kexec authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A million bad inputs for the parsers of target-side code (about ten minutes of one processor)."""
+"""A million bad inputs for the parsers of target-side code (about a quarter of an hour of one processor)."""
 
 from __future__ import annotations
 
