@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from parserfuzz.parsers import PARSERS, Parser
 pytestmark = pytest.mark.soak
 
 WANTED = 1_000_000
+IN_MEMORY = Path("/dev/shm")
 SECONDS = 1.0
 """Of processor time, for any input."""
 
@@ -60,7 +62,8 @@ def _engine(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _fuzzed(parser: Parser, seed: int, folder: Path) -> Result:
-    run = _engine("run", parser.name, str(parser.inputs), str(seed), str(folder))
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as machine:
+        run = _engine("run", parser.name, str(parser.inputs), str(seed), str(folder), machine)
     found = [str(file) for file in folder.iterdir() if file.name.startswith(("crash-", "timeout-", "oom-", "leak-"))]
     file = folder / "count.json"
     count = Count(**json.loads(file.read_text())) if file.exists() else None

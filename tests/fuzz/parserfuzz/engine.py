@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A process that gives one parser its inputs: under atheris, or again from files.
 
-python -m parserfuzz.engine run PARSER INPUTS SEED FOLDER: what it counted, and the slowest inputs, are then in FOLDER.
+python -m parserfuzz.engine run PARSER INPUTS SEED FOLDER MACHINE: what it counted, and the slowest inputs, are then in
+FOLDER; MACHINE is an empty folder for the files of inputs.
 python -m parserfuzz.engine replay PARSER FILE...: the processor time of each, without what atheris puts into the code.
 """
 
 import heapq
 import json
-import shutil
 import sys
 import tempfile
 import time
@@ -32,7 +32,7 @@ class Count(NamedTuple):
     seconds: float
 
 
-def run(name: str, inputs: int, seed: int, folder: Path) -> None:
+def run(name: str, inputs: int, seed: int, folder: Path, machine: Path) -> None:
     """Does not return: libFuzzer ends the process, with code 0 where nothing was found."""
     import atheris
 
@@ -42,7 +42,7 @@ def run(name: str, inputs: int, seed: int, folder: Path) -> None:
     from parserfuzz.trees import Tree
 
     parser = next(parser for parser in PARSERS if parser.name == name)
-    tree = Tree(_tree_folder(folder))
+    tree = Tree(str(machine))
     slowest: list[tuple[float, int, bytes]] = []
     done = refusals = 0
     began = time.process_time()
@@ -77,20 +77,6 @@ def run(name: str, inputs: int, seed: int, folder: Path) -> None:
     atheris.Fuzz()
 
 
-def _tree_folder(folder: Path) -> str:
-    """Where the files of inputs are written, in memory where that can be."""
-    shared = Path("/dev/shm")
-    if not shared.is_dir():
-        return str(_made(folder / "tree"))
-    return str(_made(shared / ("parserfuzz-" + folder.name)))
-
-
-def _made(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return folder
-
-
 def replay(name: str, files: list[Path]) -> None:
     """Prints the seconds of each file, and ends with the first thing that is raised."""
     from parserfuzz.parsers import PARSERS, refused
@@ -108,6 +94,6 @@ def replay(name: str, files: list[Path]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "run":
-        run(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]))
+        run(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]), Path(sys.argv[6]))
     else:
         replay(sys.argv[2], [Path(file) for file in sys.argv[3:]])
