@@ -16,8 +16,8 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._running import Run
 def end(machine: Machine, net: Optional[Net], running: Running, shutting_down: bool = False) -> None:
     """Leave the host as if there had been no net: boot loader, watchdog, record, kernel.panic, guard.
 
-    Raises KexecError. In this order, because the guard starts anew at each boot until it is the last thing that is left: whoever dies on
-    the way, it does the rest.
+    In this order, because the guard starts anew at each boot until it is the last thing that is left: whoever dies on
+    the way, it does the rest. Raises KexecError.
 
     :param shutting_down: as in guard.uninstall.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the fleetops.kexec authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host that boots and shuts down: disks stay, /run and the kernel's slot go, and boot loaders use up what is theirs."""
+"""A host that boots and shuts down: disks stay, /run and the kernel's slot go, boot loaders use up what is theirs."""
 
 import os
 import shutil
@@ -317,7 +317,6 @@ class Sim:
         for folder, _folders, names in os.walk(str(self.host.root)):
             found += [os.path.join(folder, name) for name in names if "fleetops" in folder + name]
         return sorted(found) + sorted(self.active) + ([self.once] if self.once else [])
-
 
     def dangers(self):
         """Traces, but for files of the guard that nothing starts any more."""

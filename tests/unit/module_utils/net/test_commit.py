@@ -24,7 +24,9 @@ def test_the_running_kernel_is_accepted_once(sim):
     assert plan.changed
     assert plan.warnings() == []
     assert plan.result()["rolled_back"] is False
-    assert plan.result()["net"].items() >= {"armed": True, "release": OLD, "token": token, "staged_release": NEW}.items()
+    assert (
+        plan.result()["net"].items() >= {"armed": True, "release": OLD, "token": token, "staged_release": NEW}.items()
+    )
     assert plan.result()["kernel_panic"] == {"before": 30, "after": 0}
     assert (panic(sim), sim.traces()) == ("0", [])
     assert not sim.commit().changed

@@ -154,5 +154,5 @@ def test_an_id_that_several_entries_share_is_no_name_for_one_of_them(tmp_path, m
 @pytest.mark.parametrize("name", ["ol6", "alpine-extlinux"])
 def test_boot_loaders_without_an_entry_for_one_start(tmp_path, make, name):
     host = Distribution(tmp_path, make, name, "/boot/vmlinuz-virt", "6.12.0-virt", "ro")
-    with pytest.raises(KexecError, match="this version cannot tell the boot loader .* to start an entry once"):
+    with pytest.raises(KexecError, match=r"this version cannot tell the boot loader .* to start an entry once"):
         host.fallback()
