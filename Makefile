@@ -27,7 +27,7 @@ test: setup  ## everything: check, other Pythons, ansible-test, the archive, vir
 	@python tools/run.py test $(CHECKS) targets sanity integration package lab
 
 .PHONY: soak
-soak: setup  ## what takes longer on real machines: every variant, autoload, pushed kernels (about an hour)
+soak: setup  ## what takes longer on real machines: every variant, autoload, rollback, pushed kernels (about an hour and a half)
 	tools/setup lab
 	$(PYTEST) -m soak tests
 

@@ -116,6 +116,11 @@ class Wanted(NamedTuple):
         """The full command line without the token, which is new at each staging."""
         return [word for word in _cmdline.split(self.cmdline("")) if not word.startswith(_cmdline.TOKEN_KEY)]
 
+    def resets_on_panic(self) -> bool:
+        """Whether the command line says that the kernel is to reset the machine when it panics."""
+        values = [word[len("panic=") :] for word in self.shown_words() if word.startswith("panic=")]
+        return bool(values) and values[-1] != "0"
+
     def is_staged_as(self, record: Record) -> bool:
         """Whether *record* is of the same files, unchanged since, and of the same command line."""
         return (

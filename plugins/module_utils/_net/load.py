@@ -166,7 +166,14 @@ class Plan(NamedTuple):
 
     def warnings(self) -> List[str]:
         """What an operator should know before this is booted."""
-        return self.staging.warnings()
+        found = self.staging.warnings()
+        wanted = self.staging.wanted
+        if self.fallback is not None and wanted is not None and not wanted.resets_on_panic():
+            found.append(
+                "the staged kernel does not reset the machine when it panics, so the rollback net waits for somebody "
+                "who does; panic_seconds should be more than 0"
+            )
+        return found
 
     def diff(self) -> Dict[str, str]:
         """Before and after as Ansible shows them with --diff."""

@@ -139,6 +139,20 @@ def test_the_watchdog_is_kept_running_through_the_kexec_and_no_longer(grub_sim):
     assert properties["KExecWatchdogUSec"] == "0"
 
 
+@pytest.mark.parametrize(
+    ("staging", "warned"),
+    [
+        ({}, False),
+        ({"panic_seconds": 0}, True),
+        ({"panic_seconds": 0, "append": "panic=5"}, False),
+        ({"panic_seconds": 0, "append": "panic=0"}, True),
+        ({"panic_seconds": 0, "rollback": "false"}, False),
+    ],
+)
+def test_a_kernel_that_stays_in_its_panic_is_warned_of(grub_sim, staging, warned):
+    assert any("does not reset the machine when it panics" in w for w in grub_sim.plan(**staging).warnings()) is warned
+
+
 # What stands against it
 
 
