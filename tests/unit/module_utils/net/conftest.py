@@ -184,12 +184,11 @@ class Sim:
         for unit in units:
             if verb in ("enable", "restart") and not (wants.parent / unit).exists():
                 return 1, "", "Failed to %s unit: Unit file %s does not exist.\n" % (verb, unit)
+            if verb in ("enable", "disable") and os.path.lexists(str(wants / unit)):
+                (wants / unit).unlink()
             if verb == "enable":
                 wants.mkdir(parents=True, exist_ok=True)
-                (wants / unit).unlink(missing_ok=True)
                 (wants / unit).symlink_to(wants.parent / unit)
-            elif verb == "disable":
-                (wants / unit).unlink(missing_ok=True)
             elif verb == "restart":
                 self._start_guard()
             elif verb == "stop":

@@ -30,8 +30,9 @@ class Distribution:
     """A fixture's tree with real kernels in it, of which one runs."""
 
     def __init__(self, root, make, name, kernel, release, cmdline):
-        shutil.copytree(os.path.join(FIXTURES, name), str(root), symlinks=True, dirs_exist_ok=True)
-        (root / ONE_SHOT).unlink(missing_ok=True)
+        shutil.copytree(os.path.join(FIXTURES, name), str(root), symlinks=True)
+        if (root / ONE_SHOT).exists():
+            (root / ONE_SHOT).unlink()
         for path in [*root.glob("boot/vmlinuz-*"), *root.glob("efi/*/*/linux")]:
             own = path == root / kernel.lstrip("/")
             path.write_bytes(make.bzimage(release if own else "0.0.0-" + path.name, build=BUILD))
@@ -111,7 +112,7 @@ class Distribution:
     ],
 )
 def test_the_older_kernel_of_a_distribution(tmp_path, make, name, kernel, release, place, value):
-    host = Distribution(tmp_path, make, name, kernel, release, "BOOT_IMAGE=%s ro" % kernel)
+    host = Distribution(tmp_path / "host", make, name, kernel, release, "BOOT_IMAGE=%s ro" % kernel)
     assert host.config.one_shot is None
     found = host.fallback()
     assert found == OneShot(host.config.loader, place, value)
@@ -125,9 +126,9 @@ def test_the_older_kernel_of_a_distribution(tmp_path, make, name, kernel, releas
 
 def test_of_several_entries_the_one_that_was_started_is_taken(tmp_path, make):
     kernel, release = "/boot/vmlinuz-6.1.0-55-amd64", "6.1.0-55-amd64"
-    host = Distribution(tmp_path, make, "debian12", kernel, release, "ro")
+    host = Distribution(tmp_path / "host", make, "debian12", kernel, release, "ro")
     assert host.fallback().value == "gnulinux-simple-" + DEBIAN
-    menu = tmp_path / "boot/grub/grub.cfg"
+    menu = tmp_path / "host/boot/grub/grub.cfg"
     simple, rest = menu.read_text().split("submenu ", 1)
     menu.write_text(simple.replace(" ro ", " ro debug ") + "submenu " + rest)
     host = Distribution(tmp_path / "again", make, "debian12", kernel, release, "ro")
@@ -145,7 +146,7 @@ def test_of_several_entries_the_one_that_was_started_is_taken(tmp_path, make):
 def test_an_id_that_several_entries_share_is_no_name_for_one_of_them(tmp_path, make):
     """Oracle Linux 7: all have one id, so only the title tells them apart."""
     kernel, release = "/boot/vmlinuz-3.10.0-1160.119.1.el7.x86_64", "3.10.0-1160.119.1.el7.x86_64"
-    host = Distribution(tmp_path, make, "ol7", kernel, release, "ro")
+    host = Distribution(tmp_path / "host", make, "ol7", kernel, release, "ro")
     (entry,) = [entry for entry in host.config.entries if entry.kernel == kernel]
     assert entry != host.config.default
     assert host.fallback().value == entry.title
@@ -153,6 +154,6 @@ def test_an_id_that_several_entries_share_is_no_name_for_one_of_them(tmp_path, m
 
 @pytest.mark.parametrize("name", ["ol6", "alpine-extlinux"])
 def test_boot_loaders_without_an_entry_for_one_start(tmp_path, make, name):
-    host = Distribution(tmp_path, make, name, "/boot/vmlinuz-virt", "6.12.0-virt", "ro")
+    host = Distribution(tmp_path / "host", make, name, "/boot/vmlinuz-virt", "6.12.0-virt", "ro")
     with pytest.raises(KexecError, match=r"this version cannot tell the boot loader .* to start an entry once"):
         host.fallback()

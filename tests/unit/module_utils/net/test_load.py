@@ -103,8 +103,14 @@ def test_unloading_takes_the_net_down(sim):
     assert "net: " in plan.diff()["before"]
     assert sim.unload() == {
         "staged": None,
-        "net": dict.fromkeys(["entry", "release", "seconds", "watchdog"], None)
-        | {"armed": False, "reason": "nothing is staged"},
+        "net": {
+            "armed": False,
+            "reason": "nothing is staged",
+            "entry": None,
+            "release": None,
+            "seconds": None,
+            "watchdog": None,
+        },
     }
     assert sim.traces() == []
     assert not sim.plan(state="unloaded").changed
