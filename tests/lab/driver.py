@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -38,11 +39,15 @@ class Task:
 
 @dataclass
 class Run:
-    """A finished ansible-playbook."""
+    """A finished ansible-playbook.
+
+    :param cpu_seconds: of the controller, user and system, all its processes together.
+    """
 
     rc: int
     output: str
     tasks: list[Task]
+    cpu_seconds: float
 
     def of(self, action: str, host: str | None = None) -> list[Task]:
         """Its tasks of one action."""
@@ -95,6 +100,7 @@ class Fleet:
             "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "playbooks/collections"),
             "ANSIBLE_NOCOLOR": "1",
         }
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
             command,
             cwd=CHECKOUT,
@@ -105,8 +111,14 @@ class Fleet:
             check=False,
         )
         print(done.stdout)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         lines = tasks.read_text().splitlines()
-        return Run(done.returncode, done.stdout, [Task(**json.loads(line)) for line in lines])
+        return Run(
+            done.returncode,
+            done.stdout,
+            [Task(**json.loads(line)) for line in lines],
+            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        )
 
     def module(self, host: str, name: str, **arguments: Any) -> dict[str, Any]:
         """Run one module on one host; returns its result."""
@@ -121,27 +133,55 @@ class Fleet:
         done = self.playbook(playbook=str(file), **variables).tasks
         return [{**task.result, "failed": task.status in ("failed", "ignored")} for task in done]
 
+    def role(self, host: str, name: str, *arguments: str, **variables: Any) -> Run:
+        """Run one role of the collection on one host."""
+        file = self._folder / "role.yml"
+        roles = [{"role": "fleetops.kexec." + name, **variables}]
+        file.write_text(json.dumps([{"hosts": host, "gather_facts": False, "roles": roles}]))
+        return self.playbook(*arguments, playbook=str(file))
+
+    def type(self, host: str, command: str) -> dict[str, str]:
+        """Run a command that reboots, as an administrator types it, and wait for the boot that comes of it."""
+        before = self.boot(host)["boot_id"]
+        self.machine(host).ssh(command)
+        deadline = time.monotonic() + _RETURN_SECONDS
+        while time.monotonic() < deadline:
+            time.sleep(2)
+            try:
+                done = self.machine(host).ssh(_BOOT_ID, seconds=15)
+            except LabError:
+                continue
+            if done.returncode == 0 and done.stdout.strip() != before:
+                return self.boot(host)
+        raise AssertionError("%s has not come back within %d s" % (host, _RETURN_SECONDS))
+
 
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+_RETURN_SECONDS = 240
 
 
 class Observer(threading.Thread):
-    """Watches a host from outside, and notes when the first login of another boot has succeeded.
+    """Watches a host from outside, and notes when it went down, and when the first login of another boot has succeeded.
 
     Every login costs an emulated machine a second of its processor, so none is tried before the host has been down.
+
+    :param interval: seconds between two looks at a host that has not gone down.
     """
 
-    def __init__(self, fleet: Fleet, host: str) -> None:
+    def __init__(self, fleet: Fleet, host: str, interval: float = 2.0) -> None:
         super().__init__(daemon=True)
         self._machine = fleet.machine(host)
         self._before = fleet.boot(host)["boot_id"]
         self._ended = threading.Event()
+        self._interval = interval
+        self.down: float | None = None
         self.ready: float | None = None
         self.start()
 
     def run(self) -> None:
-        while banner(self._machine.port) and not self._ended.wait(2.0):
+        while banner(self._machine.port) and not self._ended.wait(self._interval):
             pass
+        self.down = time.time()
         while self.ready is None and not self._ended.wait(0.2):
             with contextlib.suppress(LabError):  # no answer in time
                 if banner(self._machine.port, 1.0) and self._is_new_boot():

@@ -73,13 +73,6 @@ class Site(NamedTuple):
             time.sleep(5)
         assert self.is_clean()
 
-    def reboot(self, command: str) -> None:
-        """Type it, and wait for the boot that comes of it."""
-        machine = self.fleet.machine(HOST)
-        before = machine.boot_id()
-        machine.ssh(command)
-        machine.wait(SECONDS, other_than=before)
-
 
 @pytest.fixture(scope="module", params=["grub", "systemd-boot"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -166,7 +159,7 @@ def test_a_net_that_nobody_needs_goes_by_itself_with_its_image(site: Site) -> No
     site.wait_until_clean()
     said = site.fleet.ssh(HOST, "journalctl --no-pager -o cat -u fleetops-kexec-net.service")
     assert "the rollback net is down, because its time is over" in said
-    site.reboot("systemctl reboot")
+    site.fleet.type(HOST, "systemctl reboot")
     assert site.release() == site.newer
 
 
@@ -186,11 +179,11 @@ def test_an_ordinary_reboot_starts_the_default_whatever_is_armed(site: Site, com
     """The second finds the staged image, and is a kexec into it: the net waits for that one as well."""
     site.begin()
     assert site.module("kexec_load", rollback="true", rollback_seconds=120)["failed"] is False
-    site.reboot(command)
+    site.fleet.type(HOST, command)
     assert site.release() == site.newer
     if site.fleet.boot(HOST)["loader_type"] == KEXEC:
         assert site.survey()["net"]["armed"] is True
-        site.reboot("systemctl reboot")
+        site.fleet.type(HOST, "systemctl reboot")
         assert site.release() == site.newer
     assert site.is_clean()
 
@@ -202,5 +195,5 @@ def test_a_host_that_loses_its_power_before_it_is_accepted_has_its_old_kernel(si
     site.fleet.lab.reset(HOST)
     assert site.release() == site.older
     site.wait_until_clean()
-    site.reboot("systemctl reboot")
+    site.fleet.type(HOST, "systemctl reboot")
     assert site.release() == site.newer
