@@ -27,7 +27,7 @@ test: setup  ## everything: check, other Pythons, ansible-test, the archive, vir
 	@python tools/run.py test $(CHECKS) targets sanity integration package lab
 
 .PHONY: soak
-soak: setup  ## a million bad inputs for the parsers; every variant, autoload, pushed kernels on real machines (hours)
+soak: setup  ## a million bad inputs for the parsers; on real machines variants, rollback, autoload, pushed kernels (hours)
 	tools/setup lab
 	$(PYTEST) -m soak tests
 

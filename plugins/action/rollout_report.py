@@ -19,6 +19,7 @@ ARGUMENT_SPEC = {
     "plan": {"type": "dict", "required": True},
     "staged": {"type": "str", "required": True},
     "reboot": {"type": "str", "required": True},
+    "commit": {"type": "str"},
 }
 
 
@@ -31,11 +32,11 @@ class ActionModule(ActionBase):
         arguments = validated(ARGUMENT_SPEC, self._task.args)
         hostvars = (task_vars or {})["hostvars"]
         plan = plan_from(arguments["plan"])
-        staged, reboots = (
+        staged, reboots, commits = (
             {host.name: hostvars[host.name].get(arguments[name]) or {} for host in plan.order}
-            for name in ("staged", "reboot")
+            for name in ("staged", "reboot", "commit")
         )
-        found = outcomes(plan, staged, reboots)
+        found = outcomes(plan, staged, reboots, commits)
         try:
             Display().display(report_text(found, terminal_width()))
         except TableError as error:

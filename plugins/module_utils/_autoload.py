@@ -12,17 +12,21 @@ loaded, because systemd-shutdown does what its verb says (src/shutdown/shutdown.
 
 import argparse
 import json
-import os
 import struct
-import subprocess
 import sys
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.fleetops.kexec.plugins.module_utils import _kexec
 from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.blocker import REFUSE, WARN, Rules
-from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine, shown
+from ansible_collections.fleetops.kexec.plugins.module_utils._machine import (
+    KexecError,
+    Machine,
+    local_machine,
+    shown,
+)
 from ansible_collections.fleetops.kexec.plugins.module_utils._staging import Request, plan_for
 from ansible_collections.fleetops.kexec.plugins.module_utils._survey import survey
+from ansible_collections.fleetops.kexec.plugins.module_utils._systemd import is_starting
 from ansible_collections.fleetops.kexec.plugins.module_utils._target import Selection
 
 PROGRAM = "/usr/local/sbin/fleetops-kexec"
@@ -90,33 +94,9 @@ def read_settings(machine: Machine) -> Settings:
         raise KexecError("%s is not as kexec_autoload writes it: %s" % (SETTINGS, error))
 
 
-def local_machine() -> Machine:
-    """The running machine, without Ansible."""
-
-    def run(argv: Sequence[str]) -> Tuple[int, str, str]:
-        done = subprocess.run(
-            list(argv),
-            env=dict(os.environ, LC_ALL="C"),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-        return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-
-    return Machine("/", run)
-
-
 def is_rebooting(machine: Machine) -> bool:
     """Whether systemd is on its way to an ordinary reboot, not to a halt, a kexec or a soft reboot."""
-    program = machine.find_program("systemctl")
-    if program is None:
-        raise KexecError("systemctl is missing, so it cannot be told why the system is going down")
-    listed = machine.run(program, "list-jobs", "--no-legend", "--no-pager")
-    if listed.rc != 0:
-        raise KexecError("systemctl list-jobs ended with %d: %s" % (listed.rc, listed.stderr.strip()))
-    # The job's number, its unit, its type and its state.
-    return any(line.split()[1:3] == ["reboot.target", "start"] for line in listed.stdout.splitlines())
+    return is_starting(machine, "reboot.target")
 
 
 def asked_for_firmware(machine: Machine) -> Optional[str]:

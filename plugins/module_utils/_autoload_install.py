@@ -3,18 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Putting in place, or taking away, what makes every ordinary reboot of a host a kexec."""
 
-import io
 import re
-import sys
-import zipfile
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from ansible_collections.fleetops.kexec.plugins.module_utils import _autoload
+from ansible_collections.fleetops.kexec.plugins.module_utils import _autoload, _installation
 from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.kernel import kernel_blockers
 from ansible_collections.fleetops.kexec.plugins.module_utils._host_kind import read_host_kind
+from ansible_collections.fleetops.kexec.plugins.module_utils._installation import File, is_there
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
+from ansible_collections.fleetops.kexec.plugins.module_utils._systemd import UNITS, find_systemctl, run, unit_property
 
-_UNITS = "/etc/systemd/system/"
 _STAGE_UNIT = "fleetops-kexec-stage.service"
 _JUMP_UNIT = "fleetops-kexec-jump.service"
 
@@ -63,23 +61,12 @@ ExecStart=%s --force kexec
 WantedBy=reboot.target
 """
 
-_PACKAGE = "ansible_collections.fleetops.kexec.plugins.module_utils."
-_MAIN = "import sys\n\nfrom %s_autoload import main\n\nsys.exit(main())\n" % _PACKAGE
-
 # Debian's own mechanism for sysvinit, of the package kexec-tools.
 _DEBIAN_SCRIPT = "/etc/init.d/kexec-load"
 _DEBIAN_DEFAULTS = "/etc/default/kexec"
 _DEBIAN_KERNEL = "/vmlinuz"
 _KEPT = "/etc/fleetops-kexec.load_kexec"
 _LOAD_KEXEC = re.compile(r"^[ \t]*LOAD_KEXEC=.*\n?", re.MULTILINE)
-
-
-class File(NamedTuple):
-    """A file that is to be there."""
-
-    path: str
-    content: bytes
-    mode: int
 
 
 class Plan(NamedTuple):
@@ -100,13 +87,13 @@ class Plan(NamedTuple):
     def apply(self, machine: Machine) -> None:
         """Do it; raises KexecError."""
         for command in self.before:
-            _run(machine, command)
+            run(machine, *command)
         for file in self.write:
             machine.write_atomically(file.path, file.content, file.mode)
         for path in self.remove:
             machine.remove(path)
         for command in self.after:
-            _run(machine, command)
+            run(machine, *command)
 
     def diff(self, machine: Machine) -> List[Dict[str, str]]:
         """For --diff, to be asked before apply."""
@@ -115,12 +102,6 @@ class Plan(NamedTuple):
             {"before_header": path, "after_header": path, "before": _text(_content(machine, path)), "after": after}
             for path, after in shown
         ]
-
-
-def _run(machine: Machine, command: Tuple[str, ...]) -> None:
-    result = machine.run(*command)
-    if result.rc != 0:
-        raise KexecError("%s ended with %d: %s" % (" ".join(command), result.rc, result.stderr.strip()))
 
 
 def _content(machine: Machine, path: str) -> bytes:
@@ -133,29 +114,9 @@ def _text(content: bytes) -> str:
     return content.decode("utf-8", "replace")
 
 
-def program(interpreter: str, modules: Optional[Dict[str, Any]] = None) -> bytes:
-    """The target-side code as one executable file, which needs neither Ansible nor a folder of its own.
-
-    It is made of the sources that this very process runs, so there is no second loader that could differ from
-    kexec_load's. The same sources give the same bytes.
-
-    :param interpreter: the Python that will run it: the one that runs this.
-    """
-    sources = {"__main__.py": _MAIN}
-    for name, module in sorted((sys.modules if modules is None else modules).items()):
-        if not name.startswith(_PACKAGE) or module is None:
-            continue
-        file = name.replace(".", "/") + ("/__init__.py" if hasattr(module, "__path__") else ".py")
-        sources[file] = module.__spec__.loader.get_source(name) or ""
-    parts = _PACKAGE.rstrip(".").split(".")
-    for length in range(1, len(parts) + 1):
-        sources.setdefault("/".join(parts[:length]) + "/__init__.py", "")
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for file, source in sorted(sources.items()):
-            archive.writestr(zipfile.ZipInfo(file), source.encode("utf-8"))
-    # Isolated: neither the environment nor a user's packages have a part in it.
-    return ("#!%s -I\n" % interpreter).encode() + packed.getvalue()
+def program(interpreter: str) -> bytes:
+    """The program that is installed: the one that runs this Python decides as kexec_load does."""
+    return _installation.program(interpreter, _autoload.__name__)
 
 
 def plan_for(machine: Machine, present: bool, settings: _autoload.Settings, make: Callable[[], bytes]) -> Plan:
@@ -178,61 +139,40 @@ def plan_for(machine: Machine, present: bool, settings: _autoload.Settings, make
 # systemd
 
 
-def _systemctl(machine: Machine) -> str:
-    found = machine.find_program("systemctl")
-    if found is None:
-        raise KexecError("systemctl is missing on this host")
-    return found
-
-
 def files(systemctl: str, settings: _autoload.Settings, packed: bytes) -> Tuple[File, ...]:
     """All that is installed under systemd, the units last, for they need the others (pure)."""
     return (
         File(_autoload.PROGRAM, packed, 0o755),
         File(_autoload.SETTINGS, settings.as_text().encode("utf-8"), 0o644),
-        File(_UNITS + _STAGE_UNIT, _STAGE.encode("utf-8"), 0o644),
-        File(_UNITS + _JUMP_UNIT, (_JUMP % (_autoload.STAGED, systemctl)).encode("utf-8"), 0o644),
+        File(UNITS + _STAGE_UNIT, _STAGE.encode("utf-8"), 0o644),
+        File(UNITS + _JUMP_UNIT, (_JUMP % (_autoload.STAGED, systemctl)).encode("utf-8"), 0o644),
     )
 
 
 def _plan_present(machine: Machine, settings: _autoload.Settings, packed: bytes) -> Plan:
-    systemctl = _systemctl(machine)
+    systemctl = find_systemctl(machine)
     wanted = files(systemctl, settings, packed)
-    write = tuple(file for file in wanted if not _is_there(machine, file))
+    write = tuple(file for file in wanted if not is_there(machine, file))
     after: List[Tuple[str, ...]] = []
-    if any(file.path.startswith(_UNITS) for file in write):
+    if any(file.path.startswith(UNITS) for file in write):
         after.append((systemctl, "daemon-reload"))
     for unit in (_STAGE_UNIT, _JUMP_UNIT):
-        if _state(machine, unit, "UnitFileState") != "enabled":
+        if unit_property(machine, unit, "UnitFileState") != "enabled":
             after.append((systemctl, "enable", unit))
-    if _state(machine, _STAGE_UNIT, "ActiveState") != "active":
+    if unit_property(machine, _STAGE_UNIT, "ActiveState") != "active":
         # Only what is active is stopped, and it is at its stop that it does its work.
         after.append((systemctl, "start", _STAGE_UNIT))
     return Plan(write, (), (), tuple(after))
 
 
-def _is_there(machine: Machine, file: File) -> bool:
-    return (
-        machine.exists(file.path)
-        and machine.read_bytes(file.path) == file.content
-        and machine.stat(file.path).st_mode & 0o777 == file.mode
-    )
-
-
 def _plan_absent(machine: Machine) -> Plan:
-    systemctl = _systemctl(machine)
-    units = [unit for unit in (_STAGE_UNIT, _JUMP_UNIT) if machine.exists(_UNITS + unit)]
-    paths = [_UNITS + unit for unit in units] + [_autoload.PROGRAM, _autoload.SETTINGS, _autoload.COLD]
+    systemctl = find_systemctl(machine)
+    units = [unit for unit in (_STAGE_UNIT, _JUMP_UNIT) if machine.exists(UNITS + unit)]
+    paths = [UNITS + unit for unit in units] + [_autoload.PROGRAM, _autoload.SETTINGS, _autoload.COLD]
     remove = tuple(path for path in paths if machine.exists(path))
     before = ((systemctl, "disable", "--now") + tuple(units),) if units else ()
     after = ((systemctl, "daemon-reload"),) if units else ()
     return Plan((), remove, before, after)
-
-
-def _state(machine: Machine, unit: str, name: str) -> str:
-    """A property of a unit; the empty string where there is no such unit."""
-    result = machine.run(_systemctl(machine), "show", unit, "--property=" + name)
-    return result.stdout.strip().partition("=")[2]
 
 
 # sysvinit, as Debian has it

@@ -14,7 +14,7 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._machine import Kex
 
 def capabilities(machine: Machine, release: str) -> Dict[str, Any]:
     """What the running kernel and the tools of this host offer for kexec; None means that it cannot be told."""
-    config = _kernel_config(machine, release)
+    config = kernel_config(machine, release)
     has_kexec = _kexec.is_loaded(machine) is not None
     lockdown = _kexec.lockdown_of(machine)
     secure_boot = _secure_boot(machine)
@@ -29,7 +29,8 @@ def capabilities(machine: Machine, release: str) -> Dict[str, Any]:
     }
 
 
-def _kernel_config(machine: Machine, release: str) -> Optional[str]:
+def kernel_config(machine: Machine, release: str) -> Optional[str]:
+    """The options that a kernel was built with; None where they cannot be told."""
     for path in ("/boot/config-%s" % release, "/lib/modules/%s/config" % release):
         with contextlib.suppress(KexecError):  # absent, or for root alone
             return machine.read_text(path)

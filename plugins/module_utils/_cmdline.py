@@ -51,6 +51,14 @@ def token_of(line: str) -> Optional[str]:
     return None
 
 
+def staged_panic(words: Sequence[str]) -> Optional[int]:
+    """Seconds of the ``panic=`` that a staging of ours has put there; None where none has."""
+    for word, following in zip(words, words[1:]):
+        if word.startswith("panic=") and following.startswith(TOKEN_KEY) and word[len("panic=") :].isdigit():
+            return int(word[len("panic=") :])
+    return None
+
+
 def clean(line: str) -> List[str]:
     """The words of a command line without what a boot loader, kdump or an earlier staging has added.
 

@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import struct
+import subprocess
 import tempfile
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -239,10 +240,34 @@ class Machine:
                 os.fchmod(stream.fileno(), mode)
                 os.fsync(stream.fileno())
             os.rename(temporary, self.path(path))
+            self._sync_folder(directory)
         except OSError as error:
             if temporary is not None and os.path.exists(temporary):
                 os.unlink(temporary)
             raise KexecError("cannot write %s: %s" % (path, error.strerror))
+
+    def sync_folder(self, path: str) -> None:
+        """See to it that the names in a directory outlive a power cut; raises KexecError."""
+        try:
+            self._sync_folder(self.path(path))
+        except OSError as error:
+            raise KexecError("cannot write %s to disk: %s" % (path, error.strerror))
+
+    @staticmethod
+    def _sync_folder(directory: str) -> None:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def set_value(self, path: str, text: str) -> None:
+        """Write a setting of the kernel below /proc/sys; raises KexecError."""
+        try:
+            with open(self.path(path), "w", encoding="ascii") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise KexecError("cannot write to %s: %s" % (path, error.strerror))
 
     def append(self, path: str, text: str) -> None:
         """Write into a file that takes commands, such as /proc/sysrq-trigger; raises KexecError."""
@@ -284,6 +309,23 @@ def machine_of(module: Any) -> Machine:
             list(argv), environ_update={"LC_ALL": "C"}, handle_exceptions=False
         )
         return result
+
+    return Machine("/", run)
+
+
+def local_machine() -> Machine:
+    """The running machine, without Ansible: for the programs that are installed on hosts."""
+
+    def run(argv: Sequence[str]) -> Tuple[int, str, str]:
+        done = subprocess.run(
+            list(argv),
+            env=dict(os.environ, LC_ALL="C"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
     return Machine("/", run)
 

@@ -14,6 +14,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 from ansible_collections.fleetops.kexec.plugins.module_utils import _cmdline, _kexec
 from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.kernel import kernel_blockers
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.detect import read_boot_loader
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import BootConfig
 from ansible_collections.fleetops.kexec.plugins.module_utils._host_kind import read_host_kind
 from ansible_collections.fleetops.kexec.plugins.module_utils._kernel_image import check_initrd
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
@@ -129,6 +130,11 @@ class Wanted(NamedTuple):
         """The full command line without the token, which is new at each staging."""
         return [word for word in _cmdline.split(self.cmdline("")) if not word.startswith(_cmdline.TOKEN_KEY)]
 
+    def resets_on_panic(self) -> bool:
+        """Whether the command line says that the kernel is to reset the machine when it panics."""
+        values = [word[len("panic=") :] for word in self.shown_words() if word.startswith("panic=")]
+        return bool(values) and values[-1] != "0"
+
     def is_staged_as(self, record: Record) -> bool:
         """Whether *record* is of the same files, unchanged since, and of the same command line."""
         return (
@@ -199,15 +205,19 @@ class Plan(NamedTuple):
     record: Optional[Record]
     """What this collection has staged already."""
     boot_id: str
+    config: Optional[BootConfig] = None
+    """The boot loader's, where it was needed."""
 
-    def apply(self, machine: Machine, syscall: str) -> Optional[Dict[str, Any]]:
-        """Carry the plan out; returns what is then staged. Raises KexecError, with the slot as it was."""
+    def apply(self, machine: Machine, syscall: str, token: Optional[str] = None) -> Optional[Dict[str, Any]]:
+        """Carry the plan out; returns what is then staged. Raises KexecError, with the slot as it was.
+
+        :param token: what a new staging is to be known by; a random one by itself.
+        """
         record = self.record
         if self.changed and self.wanted is not None:
-            record = _load(machine, self.wanted, self.boot_id, record, syscall)
+            record = _load(machine, self.wanted, self.boot_id, record, syscall, token or new_token())
         elif self.changed:
-            _kexec.unload(machine)
-            machine.remove(RECORD)
+            unload(machine)
             record = None
         return None if record is None else _result(record)
 
@@ -235,8 +245,14 @@ class Plan(NamedTuple):
         return {"before": _as_lines(self.before), "after": _as_lines(self.after)}
 
 
-def _load(machine: Machine, wanted: Wanted, boot_id: str, old: Optional[Record], syscall: str) -> Record:
-    target, token = wanted.target, new_token()
+def unload(machine: Machine) -> None:
+    """Empty the slot and forget what was in it; raises KexecError where an image stays in it."""
+    _kexec.unload(machine)
+    machine.remove(RECORD)
+
+
+def _load(machine: Machine, wanted: Wanted, boot_id: str, old: Optional[Record], syscall: str, token: str) -> Record:
+    target = wanted.target
     image = _kexec.Image(target.kernel, target.initrds, wanted.cmdline(token))
     # While it is not known which image is loaded there must be no record, or a death in between would leave one
     # that vouches for the wrong image.
@@ -282,7 +298,8 @@ def plan_for(machine: Machine, request: Request) -> Plan:
         raise KexecError("cannot stage a kernel: " + "; ".join(blocker.message for blocker in blockers))
     config = read_boot_loader(machine) if request.selection.needs_boot_loader() else None
     target = select_target(machine, request.selection, running, config)
-    return plan_load(loaded, record, _wanted_image(machine, target, request), running.boot_id, request.force)
+    plan = plan_load(loaded, record, _wanted_image(machine, target, request), running.boot_id, request.force)
+    return plan._replace(config=config)
 
 
 def plan_load(loaded: bool, record: Optional[Record], wanted: Wanted, boot_id: str, force: bool) -> Plan:

@@ -33,6 +33,7 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._firmware_times imp
 from ansible_collections.fleetops.kexec.plugins.module_utils._hardware import Hardware, read_hardware
 from ansible_collections.fleetops.kexec.plugins.module_utils._host_kind import HostKind, read_host_kind
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
+from ansible_collections.fleetops.kexec.plugins.module_utils._net.state import read_net
 from ansible_collections.fleetops.kexec.plugins.module_utils._running import Running, kernel_version, read_running
 from ansible_collections.fleetops.kexec.plugins.module_utils._target import (
     Selection,
@@ -125,6 +126,7 @@ def survey(machine: Machine, selection: Selection, rules: Rules, intent: Intent 
             "crash": _kexec.is_crash_loaded(machine),
             "ours": None if record is None else dict(record._asdict()),
         },
+        "net": _net(machine, config),
         "capabilities": able,
         "init": kind.init,
         "virtualization": kind.virtualization,
@@ -155,6 +157,18 @@ def _machine_blockers(
         + firmware_blockers(machine)
         + space_blockers(machine)
     )
+
+
+def _net(machine: Machine, config: Optional[BootConfig]) -> Optional[Dict[str, Any]]:
+    """The rollback net; None where there is none, or none that can be told."""
+    try:
+        net = read_net(machine)
+    except KexecError:
+        return None
+    if net is None:
+        return None
+    armed = config is not None and config.one_shot == net.one_shot.value
+    return {"armed": armed, "entry": net.one_shot.value, "since": net.since, "token": net.token}
 
 
 def _shown(machine: Machine, entry: BootEntry) -> Dict[str, Any]:

@@ -153,14 +153,14 @@ def target_of_newest(machine: Machine, config: BootConfig) -> Target:
             "cannot tell the newest kernel, which has to be of the default's flavour: the release of the default %s is "
             "unknown" % config.default.kernel
         )
-    entries = [entry for entry in config.entries if entry.problem is None and not _is_for_rescue(entry)]
+    entries = [entry for entry in config.entries if entry.problem is None and not is_for_rescue(entry)]
     index = newest([release_of(machine, entry.kernel) for entry in entries], like)
     if index is None:
         raise KexecError("%s has no entry to stage of the flavour of %s" % (config.path, like))
     return target_of_entry(machine, entries[index])
 
 
-def _is_for_rescue(entry: BootEntry) -> bool:
+def is_for_rescue(entry: BootEntry) -> bool:
     """By its name, as distributions make such entries, or by what its command line starts."""
     names = " ".join((entry.id, entry.title, os.path.basename(entry.kernel))).lower()
     return _RESCUE_NAME.search(names) is not None or bool(_RESCUE_WORDS.intersection(entry.cmdline.split()))

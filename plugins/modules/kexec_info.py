@@ -245,6 +245,25 @@ kexec:
             - The record of M(fleetops.kexec.kexec_load), or null where it has staged nothing in this boot.
             - If another program has staged an image since, the kernel does not say so.
           type: dict
+    net:
+      description:
+        - The rollback net of M(fleetops.kexec.kexec_load) that nobody has taken down yet, or null.
+        - Without root it cannot be told, and is null.
+      type: dict
+      contains:
+        armed:
+          description: Whether the boot loader is to start RV(kexec.net.entry) once. False where it has done so.
+          type: bool
+        entry:
+          description: The boot loader's entry of the known good kernel.
+          type: str
+        since:
+          description: When it was armed, in UTC.
+          type: str
+          sample: '2026-11-23T17:06:38Z'
+        token:
+          description: The token of the staging that it secures.
+          type: str
     capabilities:
       description: What the running kernel and the tools offer. Null stands for "cannot be told".
       type: dict

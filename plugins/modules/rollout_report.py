@@ -27,6 +27,9 @@ options:
     description: The name of the variable in which each host's result of M(fleetops.kexec.kexec_reboot) is registered.
     type: str
     required: true
+  commit:
+    description: The name of the variable in which each host's result of M(fleetops.kexec.kexec_commit) is registered.
+    type: str
 seealso:
   - module: fleetops.kexec.rollout_plan
 """
@@ -37,6 +40,7 @@ EXAMPLES = r"""
     plan: "{{ plan }}"
     staged: host_staged
     reboot: host_reboot
+    commit: host_committed
   run_once: true
 """
 

@@ -102,6 +102,26 @@ def read(machine: Machine) -> BootConfig:
     )
 
 
+class Once(NamedTuple):
+    """What GRUB starts where its environment block names an entry for the next start only."""
+
+    entry: Optional[BootEntry]
+    """None where that is no Linux entry, or cannot be told."""
+    block: Optional[str]
+    """The environment block's file, as the running system sees it; None where GRUB reads none."""
+
+
+def would_start(machine: Machine, path: str, next_entry: str) -> Once:
+    """What GRUB would start if the environment block had that ``next_entry``; raises KexecError.
+
+    :param path: the configuration file's.
+    """
+    run = start_at(machine, path, next_entry)
+    walk = _Walk(run.file_systems, path)
+    walk.menu(run.shell, (), (), True)
+    return Once(walk.default, run.blocks[0] if run.blocks else None)
+
+
 class Run(NamedTuple):
     """GRUB at the moment when it shows its menu."""
 
@@ -109,13 +129,33 @@ class Run(NamedTuple):
     file_systems: FileSystems
     entry_folders: Tuple[str, ...]
     """Where blscfg has read entry files."""
+    blocks: Tuple[str, ...]
+    """The environment blocks that are files, in the order in which GRUB reads them."""
 
 
-def start_at(machine: Machine, path: str) -> Run:
-    """Run a configuration file as GRUB does; raises KexecError."""
+def start_at(machine: Machine, path: str, next_entry: Optional[str] = None) -> Run:
+    """Run a configuration file as GRUB does; raises KexecError. :param next_entry: as in grub_shell.start."""
     surroundings = _MachineSurroundings(machine, path)
-    shell = start(surroundings, "(%s)%s" % (RUNNING, path))
-    return Run(shell, surroundings.file_systems, tuple(surroundings.folders))
+    shell = start(surroundings, "(%s)%s" % (RUNNING, path), next_entry=next_entry)
+    return Run(shell, surroundings.file_systems, tuple(surroundings.folders), tuple(surroundings.blocks))
+
+
+def find_editor(machine: Machine) -> Optional[str]:
+    """GRUB's own program for environment blocks; None where it is missing."""
+    found = [machine.find_program(name) for name in ("grub2-editenv", "grub-editenv")]
+    return found[0] or found[1]
+
+
+def saved_variables(machine: Machine, editor: str, *block: str) -> Optional[Dict[str, str]]:
+    """The variables of an environment block, GRUB's own unless one is named, as its program prints them.
+
+    None where it cannot.
+    """
+    result = machine.run(editor, *block, "list")
+    if result.rc != 0:
+        return None
+    lines = [line.partition("=") for line in result.stdout.splitlines() if "=" in line]
+    return {variable: value for variable, _sign, value in lines}
 
 
 def _is_efi(machine: Machine) -> bool:
@@ -129,6 +169,8 @@ class _MachineSurroundings(Surroundings):
         self._machine = machine
         self.folders: List[str] = []
         """Where Boot Loader Spec files were read."""
+        self.blocks: List[str] = []
+        """The files from which variables were read."""
         self._entry_files: Dict[str, Sequence[bls.EntryFile]] = {}
         self._environments: Dict[str, Optional[Dict[str, str]]] = {}
         folder = os.path.dirname(real_path(machine, path))
@@ -161,11 +203,13 @@ class _MachineSurroundings(Surroundings):
         kind = self.kind(path, root)
         if kind != "file":
             return None if kind is None else {}
-        place = real_path(self._machine, self.file_systems.locate(path, root).path or path)
-        if place not in self._environments:
-            text = _read_limited(self._machine, place, "GRUB environment block", MAX_ENVIRONMENT_BYTES)
-            self._environments[place] = grubenv.parse(text, place)
-        return self._environments[place]
+        place = self.file_systems.locate(path, root).path or path
+        self.blocks.append(place)
+        real = real_path(self._machine, place)
+        if real not in self._environments:
+            text = _read_limited(self._machine, real, "GRUB environment block", MAX_ENVIRONMENT_BYTES)
+            self._environments[real] = grubenv.parse(text, real)
+        return self._environments[real]
 
     def entry_files(self, folder: str, root: str) -> Optional[Sequence[bls.EntryFile]]:
         location = self.file_systems.locate(folder, root)
@@ -186,15 +230,8 @@ class _MachineSurroundings(Surroundings):
 
     def _environment_outside_files(self) -> Optional[Dict[str, str]]:
         """On btrfs, GRUB cannot write to files: SUSE keeps variables in unused blocks, which grub-editenv reads."""
-        for name in ("grub2-editenv", "grub-editenv"):
-            program = self._machine.find_program(name)
-            if program is not None:
-                result = self._machine.run(program, "list")
-                if result.rc != 0:
-                    return None
-                lines = [line.partition("=") for line in result.stdout.splitlines() if "=" in line]
-                return {variable: value for variable, _sign, value in lines}
-        return None
+        editor = find_editor(self._machine)
+        return None if editor is None else saved_variables(self._machine, editor)
 
 
 _OWN_DEVICE = re.compile(r"\A\((?:%s|%s|(?:fs-uuid|label|file)/[^)]*)\)" % (HOME, RUNNING))

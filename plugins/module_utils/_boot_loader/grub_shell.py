@@ -189,9 +189,10 @@ class _Leave(Exception):
 class _Session:
     """What all contexts of one run share."""
 
-    def __init__(self, surroundings: Surroundings, steps: Steps) -> None:
+    def __init__(self, surroundings: Surroundings, steps: Steps, next_entry: Optional[str]) -> None:
         self.surroundings = surroundings
         self.steps = steps
+        self.next_entry = next_entry
         self.files: Dict[str, Block] = {}
         self.saved: Dict[str, str] = {}
         self.patterns = False
@@ -572,6 +573,8 @@ class Shell:
         self._session.saved.update(known)
         for name, value in without_one_shot(known).items():
             self._assign(name, value)
+        if self._session.next_entry is not None and (not wanted or "next_entry" in wanted):
+            self._assign("next_entry", self._session.next_entry)
         return 0
 
     def _source(self, call: Invocation) -> int:
@@ -677,12 +680,17 @@ class Shell:
         return 0
 
 
-def start(surroundings: Surroundings, path: str, steps: Optional[Steps] = None) -> Shell:
-    """GRUB's context when the configuration file *path* has run and the menu appears. Raises KexecError."""
+def start(
+    surroundings: Surroundings, path: str, steps: Optional[Steps] = None, next_entry: Optional[str] = None
+) -> Shell:
+    """GRUB's context when the configuration file *path* has run and the menu appears. Raises KexecError.
+
+    :param next_entry: as if the environment block had this entry for the next start only; None for none at all.
+    """
     values = dict.fromkeys(_FEATURES, "y")
     values.update(grub_platform=surroundings.platform, grub_cpu=surroundings.cpu)
     values.update(root=surroundings.root, prefix=surroundings.prefix)
-    session = _Session(surroundings, Steps() if steps is None else steps)
+    session = _Session(surroundings, Steps() if steps is None else steps, next_entry)
     shell = Shell(session, Environment(values, set(values)), {})
     try:
         shell._run_file(path, path)

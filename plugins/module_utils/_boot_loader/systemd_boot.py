@@ -31,6 +31,8 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._machine import Kex
 
 _FOLDERS = ("/efi", "/boot/efi", "/boot")
 """Where systemd looks for the EFI system partition; /boot may also be the extended boot partition beside it."""
+ONE_SHOT = "LoaderEntryOneShot"
+"""The EFI variable that names the entry for the next start only."""
 _TRACES = ("loader/loader.conf", "EFI/systemd")
 
 # foo+3-1.conf: three tries left, one done. The last plus counts.
@@ -84,10 +86,8 @@ def read(machine: Machine) -> BootConfig:
     """The entries and what is started; raises KexecError where that cannot be told."""
     mounts = read_mounts(machine)
     esp = _system_partition(machine, mounts)
-    items = _from_bootctl(machine, mounts)
-    if items is None:
-        items = _from_files(machine, mounts, esp)
-    one_shot = efi.loader_variable(machine, "LoaderEntryOneShot")
+    items = _items(machine, mounts, esp)
+    one_shot = efi.loader_variable(machine, ONE_SHOT)
     wanted, problem = choose(items, _patterns(machine, _loader_conf(machine, esp)))
     marked = next((item for item in items if item.marked), None)
     if problem is None and marked is not None and marked != wanted and one_shot is None:
@@ -101,6 +101,17 @@ def read(machine: Machine) -> BootConfig:
         one_shot=one_shot,
         warnings=tuple(warning for folder in _folders(mounts, esp) for warning in bls.warnings(machine, folder)),
     )
+
+
+def would_start(machine: Machine, once: str) -> Optional[BootEntry]:
+    """What systemd-boot starts where LoaderEntryOneShot names *once*; None where that is no Linux entry.
+
+    Raises KexecError where it cannot be told.
+    """
+    mounts = read_mounts(machine)
+    items = _items(machine, mounts, _system_partition(machine, mounts))
+    wanted, problem = choose(items, (Pattern(once, ONE_SHOT),))
+    return None if problem is not None or wanted is None else wanted.entry
 
 
 def _system_partition(machine: Machine, mounts: Sequence[Mount]) -> str:
@@ -123,6 +134,11 @@ def _system_partition(machine: Machine, mounts: Sequence[Mount]) -> str:
 
 
 # The entries
+
+
+def _items(machine: Machine, mounts: Sequence[Mount], esp: str) -> Tuple[Item, ...]:
+    listed = _from_bootctl(machine, mounts)
+    return _from_files(machine, mounts, esp) if listed is None else listed
 
 
 def _from_bootctl(machine: Machine, mounts: Sequence[Mount]) -> Optional[Tuple[Item, ...]]:

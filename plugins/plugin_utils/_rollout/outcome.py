@@ -39,22 +39,25 @@ def reason_of(result: Mapping[str, Any]) -> str:
     return " ".join(str(result.get("msg") or "no reason given").split())
 
 
-def outcome_of_reboot(staged: Mapping[str, Any] | None, reboot: Mapping[str, Any] | None) -> Outcome | None:
+def outcome_of_reboot(
+    staged: Mapping[str, Any] | None, reboot: Mapping[str, Any] | None, commit: Mapping[str, Any] | None = None
+) -> Outcome | None:
     """The outcome of a host's turn by its tasks' results; None where it had none.
 
     :param staged: the result of kexec_load. :param reboot: the result of kexec_reboot.
+    :param commit: the result of kexec_commit.
     """
     for result in (staged or {}, reboot or {}):
         if is_unreachable(result):
             return Outcome("unreachable", reason_of(result))
         if "timeline" in result:
-            return _outcome_of(result)
+            return _outcome_of(result, commit or {})
         if result.get("failed"):
             return Outcome("failed", reason_of(result))
     return None
 
 
-def _outcome_of(reboot: Mapping[str, Any]) -> Outcome:
+def _outcome_of(reboot: Mapping[str, Any], commit: Mapping[str, Any]) -> Outcome:
     name, reason = "rebooted", ""
     if reboot.get("failed"):
         name, reason = "failed", reason_of(reboot)
@@ -62,6 +65,8 @@ def _outcome_of(reboot: Mapping[str, Any]) -> Outcome:
             name = "lost"
     elif not reboot["rebooted"]:
         name = "planned"
+    elif commit.get("failed") or is_unreachable(commit):
+        name, reason = "failed", "the new kernel runs, but could not be accepted: %s" % reason_of(commit)
     return Outcome(
         name=name,
         reason=reason,

@@ -18,11 +18,15 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan impor
 
 
 def outcomes(
-    plan: Plan, staged: Mapping[str, Mapping[str, Any]], reboots: Mapping[str, Mapping[str, Any]]
+    plan: Plan,
+    staged: Mapping[str, Mapping[str, Any]],
+    reboots: Mapping[str, Mapping[str, Any]],
+    commits: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Outcome]:
     """Exactly one outcome for each host of the plan, those that had their turn first.
 
     :param staged: results of kexec_load by host. :param reboots: results of kexec_reboot by host.
+    :param commits: results of kexec_commit by host.
     """
     found: dict[str, Outcome] = {}
     stopped = plan.stopped
@@ -30,7 +34,9 @@ def outcomes(
         reboot = reboots.get(host.name, {})
         if reboot.get("boot_id", {}).get("before") not in (None, host.boot_id):
             reboot = {}
-        outcome = None if plan.stopped else outcome_of_reboot(staged.get(host.name), reboot)
+        outcome = (
+            None if plan.stopped else outcome_of_reboot(staged.get(host.name), reboot, (commits or {}).get(host.name))
+        )
         if outcome is None:
             outcome = Outcome("deferred", "untouched: %s" % (stopped or "the roll ended before its turn"))
         elif outcome.name not in GOOD:

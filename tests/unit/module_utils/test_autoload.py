@@ -178,7 +178,7 @@ def put_silent_systemd(host):
         (put_kernel_refusal, "not enough free memory"),
         (put_no_settings, "cannot read " + SETTINGS),
         (put_damaged_settings, SETTINGS + " is not as kexec_autoload writes it"),
-        (put_silent_systemd, "systemctl list-jobs ended with 1: Failed to list jobs"),
+        (put_silent_systemd, "systemctl list-jobs --no-legend --no-pager ended with 1: Failed to list jobs"),
     ],
 )
 def test_what_stands_against_it_is_said_and_leaves_the_reboot_as_it_was(host, systemd, capsys, trouble, reason):

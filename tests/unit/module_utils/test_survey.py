@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 import gzip
+import json
 
 import pytest
 from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.blocker import Rules
@@ -33,6 +34,22 @@ def test_a_host_with_a_newer_default_needs_a_reboot(host):
     assert result["target"]["kernel"] == "/boot/vmlinuz-" + NEW
     assert result["loaded"] == {"image": False, "crash": False, "ours": None}
     assert result["blockers"] == []
+
+
+def test_the_rollback_net_is_told(host):
+    assert look(host)["net"] is None
+    one_shot = {"loader": "grub", "place": "/boot/grub/grubenv", "value": "debian-" + OLD}
+    net = {"boot_id": "b", "since": "2026-11-23T17:06:38Z", "seconds": 3600, "token": "T", "release": OLD}
+    net.update(staged_release=NEW, one_shot=one_shot, slot_free=True, watchdog=False)
+    host.write("var/lib/fleetops-kexec/net.json", json.dumps(net))
+    told = {"armed": False, "entry": "debian-" + OLD, "since": "2026-11-23T17:06:38Z", "token": "T"}
+    assert look(host)["net"] == told
+    menu = host.root / "boot/grub/grub.cfg"
+    menu.write_text("load_env\n" + menu.read_text())
+    host.write("boot/grub/grubenv", "# GRUB Environment Block\nnext_entry=debian-%s\n###" % OLD)
+    assert look(host)["net"] == dict(told, armed=True)
+    host.write("var/lib/fleetops-kexec/net.json", "damaged")
+    assert look(host)["net"] is None
 
 
 def test_a_host_that_runs_its_default_needs_nothing(host):

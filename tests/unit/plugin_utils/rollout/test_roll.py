@@ -147,6 +147,20 @@ def test_every_host_has_exactly_one_outcome_and_the_untouched_know_why():
     }
 
 
+@pytest.mark.parametrize(
+    ("commit", "name", "reason"),
+    [
+        ({"changed": True}, "rebooted", ""),
+        ({"failed": True, "msg": "no root"}, "failed", "the new kernel runs, but could not be accepted: no root"),
+        ({"unreachable": True, "msg": "gone"}, "failed", "the new kernel runs, but could not be accepted: gone"),
+    ],
+)
+def test_a_kernel_that_could_not_be_accepted_is_no_success(commit, name, reason):
+    plan = make_plan({"web1": surveyed()}, "all")
+    outcome = outcomes(plan, {}, {"web1": rebooted()}, {"web1": commit})["web1"]
+    assert (outcome.name, outcome.reason, outcome.kernel_after) == (name, reason, "6.1.0-56")
+
+
 def test_the_report_shows_each_host_in_a_row():
     plan = make_plan({"web1": surveyed(), "[bold]web2": surveyed(needed=False)}, "all")
     found = outcomes(plan, {}, {"web1": rebooted()})
