@@ -13,7 +13,9 @@ from ansible_collections.fleetops.kexec.plugins.modules.kexec_reboot import ARGU
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._arguments import validated
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._clock import MonotonicClock
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import AnsibleHost
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Reboot, Request
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._host_key import is_available
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Reboot
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._request import BadRequest, request_from
 
 
 class ActionModule(ActionBase):
@@ -23,20 +25,18 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         arguments = validated(ARGUMENT_SPEC, self._task.args)
-        for name in ("reboot_timeout", "connect_timeout"):
-            if arguments[name] is not None and arguments[name] <= 0:
-                raise AnsibleActionFail("%s is %d; it must be more than 0 seconds" % (name, arguments[name]))
         host = AnsibleHost(self, task_vars or {})
+        try:
+            request = request_from(arguments, host.answer_timeout(arguments["connect_timeout"]))
+        except BadRequest as error:
+            raise AnsibleActionFail(str(error))
         if host.is_control_node():
             raise AnsibleActionFail("the connection is local: this would reboot the control node")
-        request = Request(
-            method=arguments["method"],
-            timeout=arguments["reboot_timeout"],
-            answer_timeout=host.answer_timeout(arguments["connect_timeout"]),
-            expect_release=arguments["expect_release"],
-            ignore_inhibitors=arguments["ignore_inhibitors"],
-            token=arguments["token"],
-        )
+        if request.require_same_host_key and not is_available():
+            raise AnsibleActionFail(
+                "require_same_host_key needs the Python package paramiko on the control node; install it, or set "
+                "require_same_host_key: false"
+            )
         name = (task_vars or {}).get("inventory_hostname", "host")
         reboot = Reboot(host, MonotonicClock(), request, say=lambda line: Display().vv(line, host=name))
         with host.connecting_within(arguments["connect_timeout"]):

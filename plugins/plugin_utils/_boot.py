@@ -13,6 +13,7 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._running import BOO
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _RELEASE = "/proc/sys/kernel/osrelease"
+_BUILD = "/proc/sys/kernel/version"
 _CMDLINE = "/proc/cmdline"
 _LOADER_TYPE = "/proc/sys/kernel/bootloader_type"
 _LOADED = "/sys/kernel/kexec_loaded"
@@ -24,7 +25,19 @@ _CONTAINER = "/run/systemd/container"
 
 # grep puts the file's name before each line, which tells the answer from what a login shell may print beside it.
 QUESTION = "LC_ALL=C grep -sH '' " + " ".join(
-    (_BOOT_ID, _RELEASE, _CMDLINE, _LOADER_TYPE, _LOADED, _CRASH_LOADED, _RECORD, _FIRST_PROCESS, _OPENRC, _CONTAINER)
+    (
+        _BOOT_ID,
+        _RELEASE,
+        _BUILD,
+        _CMDLINE,
+        _LOADER_TYPE,
+        _LOADED,
+        _CRASH_LOADED,
+        _RECORD,
+        _FIRST_PROCESS,
+        _OPENRC,
+        _CONTAINER,
+    )
 )
 
 # SysV init and upstart, which Red Hat's and Oracle's release 6 has, run the same scripts under the same name.
@@ -45,6 +58,8 @@ class Boot:
 
     boot_id: str
     release: str
+    build: str | None
+    """As ``uname -v``: tells two builds of one release apart."""
     token: str | None
     """The token on the running kernel's command line."""
     by_kexec: bool | None
@@ -75,6 +90,7 @@ def parse_boot(output: str) -> Boot | None:
     return Boot(
         boot_id=boot_id,
         release=release,
+        build=_only(values, _BUILD),
         token=token_of(cmdline),
         by_kexec=loader_type == X86_KEXEC if loader_type is not None else None,
         image_loaded=_only(values, _LOADED) == "1",

@@ -6,26 +6,26 @@
 from __future__ import annotations
 
 import contextlib
-import threading
+import shlex
+import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ansible.errors import AnsibleError
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._call import Call, HostError, HostUnreachable
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._host_key import HostKey, HostKeyError, read_host_key
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._watch import Knocker
 
-# Seconds for a login where the connection itself is used to ask, and for closing a connection.
+# Seconds for a login where the connection itself is used to ask, for closing a connection, and for a key exchange.
 _MOST_LOGIN_SECONDS = 30.0
 _MOST_RESET_SECONDS = 5.0
+_MOST_KEY_SECONDS = 10.0
 
-
-class HostError(Exception):
-    """The host did something else than what was asked, as a sentence for an operator."""
-
-
-class HostUnreachable(HostError):
-    """Nothing could be asked, or no answer came."""
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -37,21 +37,25 @@ class Answer:
     stderr: str
 
 
-class Pending(Protocol):
-    """A command that was started and may never end, because the host goes down under it."""
+class Pending(Protocol[T_co]):
+    """Something that was asked of a host and may never be answered, because it goes down meanwhile."""
 
-    def wait(self, seconds: float) -> Answer | None:
-        """Its answer, or None while there is none. Raises HostUnreachable where the connection has broken."""
+    def wait(self, seconds: float) -> T_co | None:
+        """The answer, or None while there is none. Raises HostUnreachable where the connection has broken."""
 
 
 class Host(Protocol):
     """A host, as far as a reboot has to do with it."""
 
-    def start(self, command: str) -> Pending:
+    def start(self, command: str) -> Pending[Answer]:
         """Start a shell command."""
 
-    def prepare_watch(self) -> None:
-        """Find out, while it is up, how it is best watched."""
+    def prepare_watch(self, interval: float, is_known: bool = False) -> None:
+        """Find out how it is best watched.
+
+        :param interval: seconds between two questions at least. :param is_known: whether the address is known to be
+            asked itself, because the host may be down by now.
+        """
 
     def answers(self, seconds: float) -> bool:
         """Whether its SSH server answers within *seconds*; returns as soon as that is known."""
@@ -59,44 +63,20 @@ class Host(Protocol):
     def glance(self) -> bool | None:
         """Whether its SSH server answers beside other work: True, False if it refuses, None while it is silent."""
 
+    def read_key(self, kind: str | None) -> Pending[HostKey] | None:
+        """Ask for the SSH host key, of that kind if there is one; None where the address is not asked itself."""
+
     def reset(self) -> None:
         """Forget the present connection, which a reboot leaves half open."""
 
-    def jump(self) -> Pending:
+    def jump(self) -> Pending[Answer]:
         """Let the host start the staged image at once, with no service stopped."""
 
     def unload_image(self) -> None:
         """Remove the staged image; raises HostError."""
 
-
-class _Call(threading.Thread):
-    """A blocking call in a thread of its own, so that a connection that hangs cannot hang the task.
-
-    The thread is left to itself when nobody waits any more; a daemon thread does not hold up the end of the process.
-    """
-
-    def __init__(self, call: Callable[[], Answer]) -> None:
-        super().__init__(daemon=True)
-        self._call = call
-        self._answer: Answer | None = None
-        self._error: Exception | None = None
-        self.start()
-
-    def run(self) -> None:
-        """The thread's work."""
-        try:
-            self._answer = self._call()
-        except Exception as error:
-            self._error = error
-
-    def wait(self, seconds: float) -> Answer | None:
-        """See Pending."""
-        self.join(max(seconds, 0.0))
-        if isinstance(self._error, AnsibleError):
-            raise HostUnreachable("the host is unreachable: %s" % str(self._error).strip())
-        if self._error is not None:
-            raise self._error
-        return self._answer
+    def end(self) -> None:
+        """Leave no thread, process or socket behind."""
 
 
 class AnsibleHost:
@@ -109,12 +89,18 @@ class AnsibleHost:
         self._action = action
         self._task_vars = task_vars
         self._knocker: Knocker | None = None
-        self._attempt: Pending | None = None
+        self._attempt: Pending[Answer] | None = None
         self._attempted = 0.0
+        self._calls: list[Call[Any]] = []
 
-    def start(self, command: str) -> Pending:
+    def start(self, command: str) -> Pending[Answer]:
         """See Host."""
-        return _Call(lambda: self._execute(command))
+        return self._call(lambda: self._execute(command))
+
+    def _call(self, call: Callable[[], T], interrupt: Callable[[], None] | None = None) -> Call[T]:
+        started = Call(call, interrupt)
+        self._calls = [earlier for earlier in self._calls if earlier.is_alive()] + [started]
+        return started
 
     def _execute(self, command: str) -> Answer:
         result = self._action._low_level_execute_command(command)
@@ -134,7 +120,8 @@ class AnsibleHost:
 
         Nor does the connection try again by itself meanwhile: the watch does.
         """
-        wanted = {"timeout": connect_timeout, "reconnection_retries": 0}
+        # The option's name is up to the plugin.
+        wanted = {"timeout": connect_timeout, "connection_timeout": connect_timeout, "reconnection_retries": 0}
         before = {name: self._option(name) for name, value in wanted.items() if value is not None}
         known = {name: value for name, value in before.items() if value is not None}
         for name in known:
@@ -152,21 +139,39 @@ class AnsibleHost:
         except (KeyError, AnsibleError):
             return None
 
-    def prepare_watch(self) -> None:
-        """See Host. The address itself is asked from now on, if it answers now.
-
-        It does not where the host is behind a jump host or is named by an alias of ssh_config: the connection
-        itself is then used to ask.
-        """
-        address, port = self._option("host"), self._option("port")
-        if not isinstance(address, str):
+    def prepare_watch(self, interval: float, is_known: bool = False) -> None:
+        """See Host. The address itself is asked from now on, if it answers now; otherwise the connection is."""
+        address = self._address()
+        if address is None:
             return
         try:
-            knocker = Knocker(address, int(port or 22))
+            knocker = Knocker(*address, interval=interval)
         except OSError:
             return
-        if knocker.answers(3.0):
+        if is_known or knocker.answers(3.0):
             self._knocker = knocker
+        else:
+            knocker.close()
+
+    def _address(self) -> tuple[str, int] | None:
+        """Where OpenSSH would connect to, which ssh_config may decide; None behind a jump host, or without OpenSSH."""
+        if self._action._connection.transport != "ssh":
+            return None
+        # In the order in which the plugin itself gives them: the first value of an option counts.
+        words = [self._option("ssh_executable") or "ssh", "-G", *shlex.split(self._option("ssh_args") or "")]
+        for flag, name in (("-p", "port"), ("-l", "remote_user")):
+            value = self._option(name)
+            words += [flag, str(value)] if value else []
+        for name in ("ssh_common_args", "ssh_extra_args"):
+            words += shlex.split(self._option(name) or "")
+        words += ["--", str(self._option("host"))]
+        try:
+            shown = subprocess.run(
+                words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=5, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return direct_address(shown.stdout)
 
     def answers(self, seconds: float) -> bool:
         """See Host."""
@@ -195,16 +200,40 @@ class AnsibleHost:
         """See Host."""
         # Not every connection plugin can, and one that cannot has nothing to forget. One that hangs, such as ssh with
         # a master process that does not react, must not hold up the watch.
-        with contextlib.suppress(HostUnreachable, AttributeError):
-            _Call(self._reset).wait(_MOST_RESET_SECONDS)
+        with contextlib.suppress(HostUnreachable):
+            self._call(self._reset).wait(_MOST_RESET_SECONDS)
 
-    def _reset(self) -> Answer:
-        self._action._connection.reset()
-        return Answer(0, "", "")
+    def _reset(self) -> None:
+        with contextlib.suppress(AttributeError):
+            self._action._connection.reset()
 
-    def jump(self) -> Pending:
+    def read_key(self, kind: str | None) -> Pending[HostKey] | None:
         """See Host."""
-        return _Call(self._jump)
+        knocker = self._knocker
+        if knocker is None:
+            return None
+        opened: list[socket.socket] = []
+
+        def connect() -> socket.socket:
+            opened.append(knocker.connect(_MOST_KEY_SECONDS))
+            return opened[-1]
+
+        def read() -> HostKey:
+            try:
+                return read_host_key(connect, kind, _MOST_KEY_SECONDS)
+            except HostKeyError as error:
+                raise HostUnreachable(str(error))
+
+        def interrupt() -> None:
+            for connection in opened:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+        return self._call(read, interrupt)
+
+    def jump(self) -> Pending[Answer]:
+        """See Host."""
+        return self._call(self._jump)
 
     def _jump(self) -> Answer:
         # The module of this name is the part of the work that the host does itself.
@@ -220,3 +249,19 @@ class AnsibleHost:
         )
         if result.get("failed") or result.get("unreachable"):
             raise HostError("cannot unload the staged image: %s" % result.get("msg", "no reason given"))
+
+    def end(self) -> None:
+        """See Host."""
+        if self._knocker is not None:
+            self._knocker.close()
+        for call in self._calls:
+            call.end()
+
+
+def direct_address(settings: str) -> tuple[str, int] | None:
+    """The address and port in what ``ssh -G`` prints; None where the way leads through another host or a program."""
+    values: dict[str, str] = dict(line.split(" ", 1) for line in settings.splitlines() if " " in line)
+    if any(values.get(name, "none") != "none" for name in ("proxycommand", "proxyjump")):
+        return None
+    address, port = values.get("hostname"), values.get("port", "")
+    return (address, int(port)) if address and port.isdigit() else None

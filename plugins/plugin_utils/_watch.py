@@ -95,6 +95,17 @@ class Knocker:
                 return False
         return None
 
+    def connect(self, seconds: float) -> socket.socket:
+        """A connection of the caller's own to the same address. Raises OSError."""
+        connection = socket.socket(*self._kind)
+        try:
+            connection.settimeout(seconds)
+            connection.connect(self._target)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
     def close(self) -> None:
         """Give up every question."""
         self._give_up_before(float("inf"))

@@ -1,12 +1,13 @@
 # Copyright (c) 2026, the fleetops.kexec authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a host is told to reboot: one shell command for each init system and method. Pure."""
+"""How a host is told to reboot, by one shell command for each init system and method, and what it is asked before."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 # A kexec that finds nothing loaded would become a reboot through the firmware, or systemd would load what it chooses.
@@ -48,6 +49,20 @@ _COMMANDS = {
 
 ASK_USER = "printf 'fleetops-uid:%s\\n' \"$(id -u)\""
 
+# The marks of those that tell it in a file, and then what runs the first process, which only root may see.
+ASK_CONTAINER = (
+    "printf 'fleetops-container:%s\\n' \"$(if [ -e /run/.containerenv ]; then echo podman; "
+    "elif [ -e /.dockerenv ]; then echo docker; "
+    "else { tr '\\0' '\\n' </proc/1/environ | sed -n 's/^container=//p'; } 2>/dev/null; fi)\""
+)
+_MARKED = re.compile(r"^fleetops-container:([^\r\n]+)", re.MULTILINE)
+
+
+def marked_container(output: str) -> str | None:
+    """The kind of container that :data:`ASK_CONTAINER` found; None on a machine of its own."""
+    found = _MARKED.search(output)
+    return found.group(1) if found else None
+
 
 def is_root(output: str) -> bool:
     """Whether :data:`ASK_USER` was answered as root."""
@@ -73,6 +88,45 @@ def command_for(init: str, method: str, ignore_inhibitors: bool) -> str | None:
         # Since version 248 the same as --check-inhibitors=no, which older ones lack.
         return command.replace("systemctl ", "systemctl -i ")
     return command
+
+
+def unattended(command: str) -> str:
+    """The command with nothing to read.
+
+    Debian's molly-guard stands in front of reboot and shutdown and asks for the host's name, where the standard input
+    is a terminal: its run.d/30-query-hostname looks for one. Become gives us a terminal. Other checks of molly-guard's
+    stay in force, and may refuse.
+    """
+    return "(%s\n) </dev/null" % command
+
+
+def with_search_paths(search_paths: Sequence[str], command: str) -> str:
+    """The command with its programs looked for in those folders first, because a login may leave out /sbin."""
+    folders = "".join(shlex.quote(folder) + ":" for folder in search_paths)
+    return 'PATH=%s"$PATH"; export PATH; %s' % (folders, command)
+
+
+def own_command(command: str, search_paths: Sequence[str]) -> str:
+    """A reboot command of the user's: its first word is looked for in those folders only, unless it is a path."""
+    program, _blank, arguments = command.partition(" ")
+    if program.startswith("/"):
+        return command
+    return (
+        "program=; for folder in %s; do "
+        'if [ -x "$folder/"%s ]; then program=$folder/%s; break; fi; done; '
+        'if [ -z "$program" ]; then echo %s >&2; exit 127; fi; "$program" %s'
+    ) % (
+        " ".join(map(shlex.quote, search_paths)),
+        shlex.quote(program),
+        shlex.quote(program),
+        shlex.quote("there is no program %s in %s" % (program, ", ".join(search_paths))),
+        arguments,
+    )
+
+
+def announcement(text: str) -> str:
+    """Shows the text to those who are logged in, as it is: no shell reads it. A host without wall goes without."""
+    return "{ printf '%%s\\n' %s | wall; } >/dev/null 2>&1; " % shlex.quote(text) if text else ""
 
 
 @dataclass(frozen=True)

@@ -5,179 +5,33 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-
 import pytest
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._boot import QUESTION
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import Answer, HostError, HostUnreachable
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Reboot, Request
-
-OLD_ID, NEW_ID = "0cdfa0ad-9b1d-4a5d-9e0d-3c1cd2b2f0b5", "11111111-9b1d-4a5d-9e0d-3c1cd2b2f0b5"
-OLD, NEW = "6.1.0-55", "6.1.0-56"
-BLOCKED = 'a(ssssuu) 1 "shutdown" "dpkg" "packages are being installed" "block" 0 99'
-
-
-class FakeClock:
-    def __init__(self):
-        self.time = 1000.0
-
-    def now(self):
-        return self.time
-
-    def sleep(self, seconds):
-        assert seconds > 0
-        self.time += seconds
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._call import HostError, HostUnreachable
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import Answer
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Reboot
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._request import Request
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._return import WHO_IS_THERE
+from ansible_collections.fleetops.kexec.tests.unit.plugin_utils.fake_host import (
+    BLOCKED,
+    NEW,
+    NEW_ID,
+    OLD,
+    OLD_ID,
+    FakeClock,
+    FakeHost,
+    FakePending,
+)
 
 
-class FakePending:
-    """A command that answers at a certain time; never where that is None."""
-
-    def __init__(self, clock, answer, at):
-        self.clock, self.answer, self.at = clock, answer, at
-
-    def wait(self, seconds):
-        if self.at is None or self.at > self.clock.time + max(seconds, 0):
-            self.clock.time += max(seconds, 0)
-            return None
-        self.clock.time = max(self.clock.time, self.at)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-
-@dataclass
-class FakeHost:
-    """What happens to a host, in seconds since the reboot was fired."""
-
-    clock: FakeClock
-    down: float | None = 3.0
-    answering: float | None = 20.0
-    ready: float = 20.0
-    token: str | None = "T"
-    release: str = NEW
-    loader_type: str = "208"
-    staged: bool = True
-    loaded: bool = True
-    init: str = "systemd"
-    container: str | None = None
-    inhibitors: str | None = None
-    uid: str = "0"
-    crash_loaded: bool = False
-    crash_again: float | None = None
-    fire: Answer | Exception = field(default_factory=lambda: Answer(0, "", ""))
-    fire_takes: float | None = 0.1
-    question_takes: float | None = 0.3
-    unreachable: bool = False
-    unload: HostError | None = None
-    answers_during_shutdown: tuple[float, float] | None = None
-
-    def __post_init__(self):
-        self.fired: float | None = None
-        self.log: list[str] = []
-
-    def elapsed(self):
-        return float("-inf") if self.fired is None else self.clock.time - self.fired
-
-    def is_up(self, elapsed):
-        early = self.answers_during_shutdown
-        if early is not None and early[0] <= elapsed < early[1]:
-            return True
-        if self.down is None or elapsed < self.down:
-            return True
-        return self.answering is not None and elapsed >= self.answering
-
-    def is_new(self, elapsed):
-        return self.down is not None and self.answering is not None and elapsed >= self.answering
-
-    def start(self, command):
-        if not command.startswith(QUESTION):
-            self.log.append("fire " + command.rsplit(" ", 1)[1])
-            self.log.append(command)
-            self.fired = self.clock.time
-            at = None if self.fire_takes is None else self.clock.time + self.fire_takes
-            return FakePending(self.clock, self.fire, at)
-        elapsed = self.elapsed()
-        if self.unreachable or not self.is_up(elapsed):
-            return FakePending(self.clock, HostUnreachable("connection refused"), self.clock.time + 0.1)
-        if self.question_takes is None:
-            return FakePending(self.clock, None, None)
-        at = self.clock.time + self.question_takes
-        if self.is_new(elapsed) and elapsed < self.ready:
-            return FakePending(self.clock, Answer(1, "", "System is booting up."), at)
-        return FakePending(self.clock, Answer(0, self.describe(self.is_new(elapsed)), ""), at)
-
-    def describe(self, new):
-        record = {"boot_id": OLD_ID, "token": "T", "release": NEW}
-        token = " fleetops.boot=" + self.token if new and self.token else ""
-        values = {
-            "/proc/sys/kernel/random/boot_id": NEW_ID if new else OLD_ID,
-            "/proc/sys/kernel/osrelease": self.release if new else OLD,
-            "/proc/cmdline": "ro" + token,
-            "/proc/sys/kernel/bootloader_type": self.loader_type if new else "114",
-            "/sys/kernel/kexec_loaded": "1" if self.loaded and not new else "0",
-            "/sys/kernel/kexec_crash_loaded": "1" if self.has_crash_kernel(new) else "0",
-            "/proc/1/comm": self.init,
-        }
-        if self.staged and not new:
-            values["/run/fleetops-kexec/staged.json"] = json.dumps(record)
-        values["fleetops-uid"] = self.uid
-        if self.inhibitors:
-            values["fleetops-inhibitors"] = self.inhibitors
-        if self.container:
-            values["/run/systemd/container"] = self.container
-        # Over ssh's terminal, lines end so.
-        return "".join("%s:%s\r\n" % item for item in values.items())
-
-    def has_crash_kernel(self, new):
-        if not new:
-            return self.crash_loaded
-        return self.crash_again is not None and self.elapsed() >= self.crash_again
-
-    def jump(self):
-        return self.start("jump now")
-
-    def prepare_watch(self):
-        self.log.append("prepare")
-
-    def answers(self, seconds):
-        if self.is_up(self.elapsed()):
-            self.clock.time += 0.05
-            return True
-        nearest = [moment for moment in (self.answering,) if moment is not None]
-        if nearest and self.fired is not None and 0 < self.fired + nearest[0] - self.clock.time <= seconds:
-            self.clock.time = self.fired + nearest[0]
-            return True
-        # A closed port refuses at once; a dead host says nothing.
-        self.clock.time += min(seconds, 0.5)
-        return False
-
-    def glance(self):
-        return self.is_up(self.elapsed())
-
-    def reset(self):
-        self.log.append("reset")
-
-    def unload_image(self):
-        self.log.append("unload")
-        if self.unload is not None:
-            raise self.unload
-        self.loaded = False
-
-
-def reboot(
-    method="kexec",
-    timeout=120.0,
-    expect_release=None,
-    check_mode=False,
-    ignore_inhibitors=False,
-    wanted_token=None,
-    **host_facts,
-):
+def reboot(check_mode=False, method="kexec", timeout=120.0, wanted_token=None, **facts):
+    """Reboot a host of these facts by a request of these options."""
+    options = {name: facts.pop(name) for name in Request.__dataclass_fields__ if name in facts and name != "token"}
     clock = FakeClock()
-    host = FakeHost(clock, **host_facts)
-    request = Request(method, timeout, 30.0, expect_release, ignore_inhibitors, wanted_token)
-    return Reboot(host, clock, request, say=lambda line: None).run(check_mode), host
+    host = FakeHost(clock, **facts)
+    request = Request(method=method, timeout=timeout, token=wanted_token, **options)
+    outcome = Reboot(host, clock, request, say=lambda line: None).run(check_mode)
+    assert host.ended == 1
+    return outcome, host
 
 
 def test_a_kexec_into_the_staged_image_is_proven():
@@ -267,7 +121,7 @@ def test_a_host_that_falls_silent_while_its_crash_kernel_is_looked_for_is_no_fai
 
     clock = FakeClock()
     host = Silent(clock, crash_loaded=True)
-    outcome = Reboot(host, clock, Request("kexec", 120.0, 30.0, None), say=lambda line: None).run()
+    outcome = Reboot(host, clock, Request(method="kexec", timeout=120.0), say=lambda line: None).run()
     assert not outcome.failed
     assert len(outcome.warnings) == 1
 
@@ -411,13 +265,13 @@ def test_a_question_that_dies_with_the_old_boot_does_not_delay_the_return():
 
     class Hanging(FakeHost):
         def start(self, command):
-            if command == QUESTION and 6.0 <= self.elapsed() < 8.0:
+            if command == WHO_IS_THERE and 6.0 <= self.elapsed() < 8.0:
                 return FakePending(self.clock, None, None)
             return super().start(command)
 
     clock = FakeClock()
     host = Hanging(clock, down=2.0, answers_during_shutdown=(6.0, 8.0), answering=20.0)
-    outcome = Reboot(host, clock, Request("kexec", 120.0, 30.0, None), say=lambda line: None).run()
+    outcome = Reboot(host, clock, Request(method="kexec", timeout=120.0), say=lambda line: None).run()
     assert not outcome.failed
     assert outcome.timeline["ready"] <= host.fired - 1000.0 + 21.0
 
