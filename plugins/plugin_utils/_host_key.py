@@ -11,6 +11,7 @@ import importlib.util
 import logging
 import re
 import socket
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,7 +62,10 @@ def read_host_key(connect: Callable[[], socket.socket], kind: str | None, second
     :param connect: opens a connection, for one exchange. :param kind: the kind to ask for; None for any. A server
         that has none of it shows another. :param seconds: for one exchange.
     """
-    import paramiko
+    with warnings.catch_warnings():
+        # Several versions of it warn of ciphers that they themselves import, onto the terminal.
+        warnings.simplefilter("ignore")
+        import paramiko
 
     try:
         try:

@@ -136,15 +136,21 @@ class Reboot:
         self._learn_host_key()
         self.outcome.note("before", before.boot, before.services, self._identity.before)
         try:
-            self._finish(self._fire(before), before, boot_time)
+            self._go(before, boot_time)
         except Refused as refusal:
-            self.outcome.changed = False
-            if before.asked != "kexec" or self._request.method != "auto" or self._request.fallback != "firmware":
+            if before.asked != "kexec" or (self._request.method, self._request.fallback) != ("auto", "firmware"):
                 raise
             self._say("%s; going through the firmware" % refusal)
             before = Before(before.boot, before.services, "firmware", not_kexec=str(refusal))
             self.outcome.asked.update(method="firmware", not_kexec=before.not_kexec)
+            self._go(before, boot_time)
+
+    def _go(self, before: Before, boot_time: str | None) -> None:
+        try:
             self._finish(self._fire(before), before, boot_time)
+        except Refused:
+            self.outcome.changed = False
+            raise
 
     def _delay(self, before: Before) -> None:
         """Tell those who are logged in, and give them the time that was asked for."""

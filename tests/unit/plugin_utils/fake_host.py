@@ -12,11 +12,15 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._boot import QUESTI
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._call import HostError, HostUnreachable
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import Answer
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host_key import HostKey
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Reboot
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._request import Request
 
 OLD_ID, NEW_ID = "0cdfa0ad-9b1d-4a5d-9e0d-3c1cd2b2f0b5", "11111111-9b1d-4a5d-9e0d-3c1cd2b2f0b5"
 OLD, NEW = "6.1.0-55", "6.1.0-56"
 BLOCKED = 'a(ssssuu) 1 "shutdown" "dpkg" "packages are being installed" "block" 0 99'
 OLD_BUILD, NEW_BUILD = "#1 SMP Debian 6.1.1", "#1 SMP Debian 6.1.2"
+# What differs where the host has come back through its firmware.
+BY_FIRMWARE = {"token": None, "loader_type": "114"}
 KEY, OTHER_KEY = HostKey("ssh-ed25519", "SHA256:ours"), HostKey("ssh-ed25519", "SHA256:dropbear")
 
 
@@ -216,3 +220,14 @@ class FakeHost:
         if self.unload is not None:
             raise self.unload
         self.loaded = False
+
+
+def reboot(check_mode=False, method="kexec", timeout=120.0, wanted_token=None, **facts):
+    """Reboot a host of these facts by a request of these options."""
+    options = {name: facts.pop(name) for name in Request.__dataclass_fields__ if name in facts and name != "token"}
+    clock = FakeClock()
+    host = FakeHost(clock, **facts)
+    request = Request(method=method, timeout=timeout, token=wanted_token, **options)
+    outcome = Reboot(host, clock, request, say=lambda line: None).run(check_mode)
+    assert host.ended == 1
+    return outcome, host

@@ -20,18 +20,8 @@ from ansible_collections.fleetops.kexec.tests.unit.plugin_utils.fake_host import
     FakeClock,
     FakeHost,
     FakePending,
+    reboot,
 )
-
-
-def reboot(check_mode=False, method="kexec", timeout=120.0, wanted_token=None, **facts):
-    """Reboot a host of these facts by a request of these options."""
-    options = {name: facts.pop(name) for name in Request.__dataclass_fields__ if name in facts and name != "token"}
-    clock = FakeClock()
-    host = FakeHost(clock, **facts)
-    request = Request(method=method, timeout=timeout, token=wanted_token, **options)
-    outcome = Reboot(host, clock, request, say=lambda line: None).run(check_mode)
-    assert host.ended == 1
-    return outcome, host
 
 
 def test_a_kexec_into_the_staged_image_is_proven():
