@@ -10,11 +10,17 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
 
 
 def validated(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments with their types and defaults; raises AnsibleActionFail, in check mode too."""
     result = ArgumentSpecValidator(spec).validate(dict(arguments))
     if result.error_messages:
-        raise AnsibleActionFail("; ".join(result.error_messages))
+        raise AnsibleActionFail("; ".join(map(_sentence, result.errors)))
     return dict(result.validated_parameters)
+
+
+def _sentence(error: Exception) -> str:
+    # ansible-core's own words begin with the name, as a module's result says before which kind of error it is.
+    return "Unsupported parameters: %s" % error if isinstance(error, UnsupportedError) else str(error)
