@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 # Outcomes after which nobody has to look at the host.
-GOOD = ("rebooted", "current", "planned")
+GOOD = ("rebooted", "fell_back", "current", "planned")
 
 
 @dataclass(frozen=True)
 class Outcome:
     """How the roll ended for a host.
 
-    name: ``rebooted``; ``current``, nothing was to do; ``planned``, it would be rebooted (check mode); ``refused``,
-    it may not be rebooted so; ``deferred``, left untouched because the roll ended before its turn; ``failed``;
-    ``lost``, it went down and did not return; ``unreachable``, before its turn.
+    name: ``rebooted``; ``fell_back``, it runs the expected kernel, but came back through its firmware instead of a
+    kexec, which was allowed; ``rolled_back``, it runs its old kernel again; ``current``, nothing was to do;
+    ``planned``, it would be rebooted (check mode); ``refused``, it may not be rebooted so; ``deferred``, left untouched
+    because the roll ended before its turn; ``failed``; ``lost``, it went down and did not return; ``unreachable``,
+    before its turn.
     """
 
     name: str
@@ -51,21 +53,16 @@ def outcome_of_reboot(
         if is_unreachable(result):
             return Outcome("unreachable", reason_of(result))
         if "timeline" in result:
-            return _outcome_of(result, commit or {})
+            return _outcome_of(staged or {}, result, commit or {})
         if result.get("failed"):
             return Outcome("failed", reason_of(result))
     return None
 
 
-def _outcome_of(reboot: Mapping[str, Any], commit: Mapping[str, Any]) -> Outcome:
-    name, reason = "rebooted", ""
-    if reboot.get("failed"):
-        name, reason = "failed", reason_of(reboot)
-        if reboot["phase"] == "return" and reboot["timeline"]["answering"] is None:
-            name = "lost"
-    elif not reboot["rebooted"]:
-        name = "planned"
-    elif commit.get("failed") or is_unreachable(commit):
+def _outcome_of(staged: Mapping[str, Any], reboot: Mapping[str, Any], commit: Mapping[str, Any]) -> Outcome:
+    name = _name_of(reboot)
+    reason = reason_of(reboot) if reboot.get("failed") else _why_firmware(staged, reboot)
+    if name in GOOD and (commit.get("failed") or is_unreachable(commit)):
         name, reason = "failed", "the new kernel runs, but could not be accepted: %s" % reason_of(commit)
     return Outcome(
         name=name,
@@ -74,3 +71,21 @@ def _outcome_of(reboot: Mapping[str, Any], commit: Mapping[str, Any]) -> Outcome
         kernel_after=reboot["release"]["after"],
         down_seconds=reboot["down_seconds"],
     )
+
+
+def _name_of(reboot: Mapping[str, Any]) -> str:
+    if reboot.get("failed"):
+        return next((name for name in ("lost", "rolled_back") if reboot[name]), "failed")
+    if not reboot["rebooted"]:
+        return "planned"
+    return "fell_back" if reboot["fell_back"] else "rebooted"
+
+
+def _why_firmware(staged: Mapping[str, Any], reboot: Mapping[str, Any]) -> str:
+    """Why a host that could have been rebooted by kexec was not; empty where nothing else was meant."""
+    if reboot["fell_back"]:
+        return "the kexec did not happen, and it came back through its firmware"
+    if not reboot["rebooted"] or reboot["asked"]["not_kexec"] is None:
+        return ""
+    # Where nothing is staged because that failed, its reason is the better one.
+    return "through its firmware, because %s" % " ".join(str(staged.get("msg") or reboot["asked"]["not_kexec"]).split())

@@ -48,7 +48,8 @@ def outcomes(
 
 
 def _ended_as(outcome: Outcome) -> str:
-    return {"lost": "did not come back", "unreachable": "was unreachable"}.get(outcome.name, outcome.name)
+    said = {"lost": "did not come back", "unreachable": "was unreachable", "rolled_back": "rolled back"}
+    return said.get(outcome.name, outcome.name)
 
 
 def summary(found: Mapping[str, Outcome]) -> str:

@@ -38,6 +38,10 @@ def rebooted(**changes):
         "boot_id": {"before": BOOT_ID, "after": "another"},
         "timeline": {"requested": 0.1, "down": 2.0, "answering": 20.0, "ready": 21.0},
         "down_seconds": 19.0,
+        "lost": False,
+        "rolled_back": False,
+        "fell_back": False,
+        "asked": {"method": "kexec", "not_kexec": None},
     }
     return {**result, **changes}
 
@@ -46,6 +50,7 @@ LOST = rebooted(
     failed=True,
     rebooted=False,
     phase="return",
+    lost=True,
     msg="did not come back",
     release={"before": "6.1.0-55", "after": None},
     timeline={"requested": 0.1, "down": 2.0, "answering": None, "ready": None},
@@ -110,6 +115,10 @@ def test_a_plan_survives_the_way_through_ansibles_variables():
         ({}, rebooted(failed=True, msg="not from the staged image"), "failed"),
         ({}, rebooted(failed=True, phase="check", msg="unreachable"), "failed"),
         ({}, LOST, "lost"),
+        ({}, rebooted(failed=True, lost=True, msg="another SSH server answers"), "lost"),
+        ({}, rebooted(failed=True, rolled_back=True, fell_back=True, msg="rolled back"), "rolled_back"),
+        ({}, rebooted(failed=True, fell_back=True, msg="the kexec did not happen"), "failed"),
+        ({}, rebooted(fell_back=True), "fell_back"),
         ({"failed": True, "msg": "no such entry"}, {"skipped": True}, "failed"),
         ({"failed": True, "msg": "no such entry"}, None, "failed"),
         ({"failed": True, "msg": "no such entry"}, rebooted(), "failed"),
@@ -123,6 +132,24 @@ def test_the_outcome_of_a_turn(staged, reboot, outcome):
     assert found is not None
     assert found.name == outcome
     assert bool(found.reason) == (outcome not in ("rebooted", "planned"))
+
+
+FIRMWARE = rebooted(asked={"method": "firmware", "not_kexec": "no image is staged"})
+
+
+@pytest.mark.parametrize(
+    ("staged", "reason"),
+    [
+        ({}, "through its firmware, because no image is staged"),
+        (
+            {"msg": "cannot stage\n the kernel", "failed": False},
+            "through its firmware, because cannot stage the kernel",
+        ),
+    ],
+)
+def test_a_reboot_through_the_firmware_instead_of_a_kexec_tells_why(staged, reason):
+    found = outcome_of_reboot(staged, FIRMWARE)
+    assert (found.name, found.reason) == ("rebooted", reason)
 
 
 def test_no_turn_is_no_outcome():
