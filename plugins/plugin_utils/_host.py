@@ -184,13 +184,17 @@ class AnsibleHost:
             answer = self._attempt.wait(seconds)
         except HostUnreachable:
             self._attempt = None
+            # Other plugins than ssh keep their broken connection, and use it again.
+            with contextlib.suppress(HostUnreachable):
+                self._call(self._action._connection.close).wait(_MOST_RESET_SECONDS)
             return False
         if answer is not None:
             self._attempt = None
         elif time.monotonic() - self._attempted > _MOST_LOGIN_SECONDS:
             self._attempt = None
             self.reset()
-        return answer is not None
+        # 255 is ssh's own, which is not always taken for one: its proxy program may have said something.
+        return answer is not None and answer.rc != 255
 
     def glance(self) -> bool | None:
         """See Host. Where the connection itself is used to ask, the work that is under way is the best answer."""
