@@ -55,8 +55,7 @@ class After:
         why = ""
         self._outcome.phase = "test"
         while self._deadline.remaining() > 0:
-            started = self._deadline.now()
-            self._say("trying %s" % option)
+            started, before = self._deadline.now(), why
             try:
                 answer = self._run(command)
                 why = _failure(answer) or against(answer.stdout.strip())
@@ -65,6 +64,8 @@ class After:
             except HostUnreachable as error:
                 self._host.reset()
                 why = str(error)
+            if why != before:
+                self._say("%s has not succeeded yet: %s" % (option, why))
             self._deadline.sleep_until(started + _TRY_AGAIN)
         raise RebootFailed(
             "the host is back, but %s did not succeed within %g s: %s" % (option, self._request.timeout, why)
@@ -81,6 +82,9 @@ class After:
 
     def settle(self, before: Boot, units_before: Services | None, boot: Boot, services: Services | None) -> None:
         """Wait for the end of the boot, if that is asked for, and for the crash kernel. Warns of what is missing."""
+        if services is None and units_before is not None:
+            # systemd was too busy to answer beside the first question.
+            boot, services = self._ask_again() or (boot, services)
         start = self._deadline.now()
         settled_by = start + self._request.settle_timeout
         crash_kernel_by = start + _CRASH_KERNEL_PATIENCE

@@ -73,13 +73,12 @@ class Identity:
             if self._reading is None:
                 return True
         if self._reading is not None:
-            self._judge(seconds)
+            self._judge(self._reading, seconds)
         return self._is_same
 
-    def _judge(self, seconds: float) -> None:
-        assert self._reading is not None
+    def _judge(self, reading: Pending[HostKey], seconds: float) -> None:
         try:
-            self.after = self._reading.wait(min(seconds, self._deadline.remaining()))
+            self.after = reading.wait(min(seconds, self._deadline.remaining()))
             if self.after is None:
                 return
         except HostUnreachable as error:

@@ -8,16 +8,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# Bounded on the host: a manager that is busy with its boot or its end must not hold up the question beside it. The
-# words of is-system-running are in systemctl(1). Each is one line, so that a login shell's greeting cannot be mistaken.
+# Bounded on the host: a manager that is busy with its boot or its end must not hold up the question beside it. Of a
+# host without failed units only one thing is asked. Each answer is one line, so that a login shell's greeting cannot
+# be mistaken for it.
 ASK_SERVICES = (
-    "printf 'fleetops-system:%s\\n' \"$(timeout 5 systemctl is-system-running 2>/dev/null)\"; "
-    "printf 'fleetops-failed-units:%s\\n' \"$(timeout 5 systemctl list-units --state=failed --plain --no-legend "
-    '--no-pager 2>/dev/null | while read -r unit rest; do printf \'%s \' "$unit"; done)"'
+    "state=$(timeout 2 systemctl show --property=SystemState --property=NFailedUnits 2>/dev/null | tr '\\n' ' '); "
+    "case $state in *NFailedUnits=0*) units= ;; *) units=$(timeout 2 systemctl list-units --state=failed --plain "
+    "--no-legend --no-pager 2>/dev/null | while read -r unit rest; do printf '%s ' \"$unit\"; done) ;; esac; "
+    'printf \'fleetops-system:%s\\nfleetops-failed-units:%s\\n\' "$state" "$units"'
 )
-_SYSTEM = re.compile(r"^fleetops-system:([a-z]+)\r?$", re.MULTILINE)
+_SYSTEM = re.compile(r"^fleetops-system:[^\r\n]*\bSystemState=([a-z]+)", re.MULTILINE)
 _FAILED = re.compile(r"^fleetops-failed-units:([^\r\n]*)", re.MULTILINE)
 
+# The words of is-system-running, systemctl(1).
 _STILL_BOOTING = ("initializing", "starting")
 
 

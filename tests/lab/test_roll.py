@@ -162,7 +162,7 @@ def test_the_kernel_itself_refuses_what_looks_whole(fleet: Fleet) -> None:
 
 
 def test_a_reboot_through_the_firmware_is_one_although_an_image_was_staged(fleet: Fleet) -> None:
-    """Over a name that only ssh's own settings know, as behind a jump host: the connection itself is the watch."""
+    """Over a name that only ssh's own settings know."""
     fleet.module("lab1", "kexec_load")
     before = fleet.boot("lab1")
     assert before["kexec_loaded"] == "1"

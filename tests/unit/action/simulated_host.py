@@ -110,7 +110,7 @@ class SimulatedHost:
             "/sys/kernel/kexec_loaded": "0" if self.is_new else "1",
             "/proc/1/comm": "systemd",
             "fleetops-uid": "0",
-            "fleetops-system": "running",
+            "fleetops-system": "SystemState=running NFailedUnits=0",
             "fleetops-failed-units": "",
         }
         if not self.is_new:

@@ -169,7 +169,7 @@ class FakeHost:
             values["/run/systemd/container"] = self.container
         if self.settled is not None:
             booting = new and self.elapsed() < self.settled
-            values["fleetops-system"] = "starting" if booting else "running"
+            values["fleetops-system"] = "SystemState=" + ("starting" if booting else "running")
             values["fleetops-failed-units"] = self.failed_after if new else self.failed_before
         # Over ssh's terminal, lines end so.
         return "".join("%s:%s\r\n" % item for item in values.items())

@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Reboot
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._request import Request
 from ansible_collections.fleetops.kexec.tests.unit.plugin_utils.fake_host import (
+    FakeClock,
+    FakeHost,
     reboot,
 )
 
@@ -47,3 +51,19 @@ def test_a_boot_that_does_not_end_is_a_warning():
     assert not outcome.failed
     assert outcome.warnings == ["the boot had not come to its end within settle_timeout (5 s); see systemctl list-jobs"]
     assert 5.0 <= outcome.elapsed - outcome.timeline["ready"] <= 6.0
+
+
+def test_a_systemd_that_was_too_busy_is_asked_once_more():
+    class Busy(FakeHost):
+        def describe(self, new):
+            said = super().describe(new)
+            if not new or self.log.count("asked"):
+                return said
+            self.log.append("asked")
+            return "".join(line for line in said.splitlines(True) if "fleetops-" not in line)
+
+    clock = FakeClock()
+    host = Busy(clock, settled=20.0, failed_after="new.service")
+    outcome = Reboot(host, clock, Request(method="kexec"), say=lambda line: None).run()
+    assert outcome.failed_units["new"] == ["new.service"]
+    assert outcome.elapsed - outcome.timeline["ready"] < 0.5

@@ -17,7 +17,8 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._services import (
 
 
 def answered(system, failed):
-    return "Welcome\r\nfleetops-system:%s\r\nfleetops-failed-units:%s\r\n" % (system, failed)
+    state = "NFailedUnits=%d SystemState=%s " % (len(failed.split()), system)
+    return "Welcome\r\nfleetops-system:%s\r\nfleetops-failed-units:%s\r\n" % (state, failed)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ def answered(system, failed):
         (answered("offline", ""), None),
         (answered("", ""), None),
         ("", None),
-        ("fleetops-system:running\n", None),
+        ("fleetops-system:SystemState=running\n", None),
     ],
 )
 def test_what_systemd_says_of_its_units(output, services):
@@ -63,7 +64,7 @@ def ask(tmp_path, systemctl):
 
 
 UNITS = """case "$*" in
-is-system-running) echo degraded; exit 1 ;;
+show*) echo NFailedUnits=2; echo SystemState=degraded ;;
 *--state=failed*--plain*--no-legend*)
     echo 'apt-daily.service    loaded failed failed Daily apt'
     echo 'systemd-fsck@dev-disk-by\\x2duuid.service loaded failed failed File system check' ;;
@@ -73,6 +74,13 @@ esac
 
 def test_the_question_is_answered_as_systemctl_prints_it(tmp_path):
     assert ask(tmp_path, UNITS) == Services(("apt-daily.service", "systemd-fsck@dev-disk-by\\x2duuid.service"), True)
+
+
+def test_a_machine_without_failed_units_is_asked_once(tmp_path):
+    said = ask(
+        tmp_path, 'case "$*" in show*) echo SystemState=running; echo NFailedUnits=0 ;; *) echo a.service ;; esac'
+    )
+    assert said == Services((), True)
 
 
 def test_a_machine_without_systemd_says_nothing(tmp_path):
