@@ -12,7 +12,7 @@ from ansible.utils.display import Display
 from ansible_collections.fleetops.kexec.plugins.modules.kexec_reboot import ARGUMENT_SPEC
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._arguments import validated
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._clock import MonotonicClock
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import AnsibleHost
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import AnsibleHost, own_boot_id
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host_key import is_available
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Reboot
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._request import BadRequest, request_from
@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
         arguments = validated(ARGUMENT_SPEC, self._task.args)
         host = AnsibleHost(self, task_vars or {})
         try:
-            request = request_from(arguments, host.answer_timeout(arguments["connect_timeout"]))
+            request = request_from(arguments, host.answer_timeout(arguments["connect_timeout"]), own_boot_id())
         except BadRequest as error:
             raise AnsibleActionFail(str(error))
         if host.is_control_node():

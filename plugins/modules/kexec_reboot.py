@@ -151,7 +151,7 @@ notes:
   - Needs root on the host, except with O(reboot_command).
   - The host is asked for its SSH banner over plain TCP. Where its address cannot be reached directly, as behind a jump
     host (C(ProxyJump), C(ProxyCommand)), or with another connection plugin than V(ssh), the connection itself is used.
-  - Refused are the connection V(local), and containers, which cannot reboot by themselves.
+  - Refused are the control node itself, by whatever connection, and containers, which cannot reboot by themselves.
   - With C(-vv) it tells what it is waiting for, and who else answers meanwhile.
   - Unlike M(ansible.builtin.reboot), O(reboot_timeout) holds once, for the whole, and not twice.
   - Unlike M(ansible.builtin.reboot), RV(rebooted) is true only where another boot id was seen. It is not true in check

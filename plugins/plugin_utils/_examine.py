@@ -59,6 +59,8 @@ def choose(request: Request, host: Examined, check_mode: bool) -> Before:
 
     :param check_mode: whether the staging before this was not carried out either.
     """
+    if host.boot.boot_id == request.own_boot_id:
+        raise RebootFailed("this is the control node, or shares its kernel; it was left alone")
     if host.container is not None:
         raise RebootFailed("this is a container (%s); reboot its host instead" % host.container)
     if request.method != "kexec_now":

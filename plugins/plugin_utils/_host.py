@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from ansible.errors import AnsibleError
@@ -260,6 +261,14 @@ class AnsibleHost:
             self._knocker.close()
         for call in self._calls:
             call.end()
+
+
+def own_boot_id() -> str | None:
+    """The boot id of the control node, which connections such as chroot lead to; None where that is no Linux."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
 
 
 def direct_address(settings: str) -> tuple[str, int] | None:

@@ -51,11 +51,13 @@ class Request:
     settle_timeout: float = 0.0
     fail_on_new_failed_units: bool = False
     require_same_host_key: bool = True
+    own_boot_id: str | None = None
+    """Of the control node, which must not be rebooted under the task's feet; None where that is not known."""
     resume: Before | None = None
     """The host was asked to reboot by an earlier task, and is only waited for."""
 
 
-def request_from(arguments: Mapping[str, Any], answer_timeout: float) -> Request:
+def request_from(arguments: Mapping[str, Any], answer_timeout: float, own_boot_id: str | None) -> Request:
     """Raises BadRequest. :param arguments: with their types and defaults."""
     _check_numbers(arguments)
     if arguments["reboot_command"] is not None:
@@ -88,6 +90,7 @@ def request_from(arguments: Mapping[str, Any], answer_timeout: float) -> Request
         settle_timeout=arguments["settle_timeout"],
         fail_on_new_failed_units=arguments["fail_on_new_failed_units"],
         require_same_host_key=arguments["require_same_host_key"],
+        own_boot_id=own_boot_id,
         resume=before,
     )
 

@@ -13,12 +13,13 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._request import Bad
 
 
 def request(**arguments):
-    return request_from(validated(ARGUMENT_SPEC, arguments), 30.0)
+    return request_from(validated(ARGUMENT_SPEC, arguments), 30.0, "own id")
 
 
 def test_nothing_has_to_be_given():
     assert request() == Request(
         announcement="Reboot initiated by Ansible",
+        own_boot_id="own id",
         search_paths=("/sbin", "/bin", "/usr/sbin", "/usr/bin", "/usr/local/sbin"),
     )
 
