@@ -27,12 +27,12 @@ class SimulatedHost:
     """Runs until it is closed.
 
     :param down_after: seconds from the request until it stops answering. :param off: seconds until it answers again.
-    :param hang: whether the command that fires the reboot never ends. :param stranger: seconds in which another SSH
-        server answers before the host itself does.
+    :param power: a file that has to be there before that. :param hang: whether the command that fires the reboot never
+        ends. :param stranger: seconds in which another SSH server answers before the host itself does.
     """
 
-    def __init__(self, down_after=0.5, off=2.0, hang=False, stranger=0.0):
-        self.down_after, self.off, self.hang, self.stranger = down_after, off, hang, stranger
+    def __init__(self, down_after=0.5, off=2.0, hang=False, stranger=0.0, power=None):
+        self.down_after, self.off, self.hang, self.stranger, self.power = down_after, off, hang, stranger, power
         self.boot_id = str(uuid.uuid4())
         self.is_new = False
         self.ready_at = None
@@ -80,6 +80,8 @@ class SimulatedHost:
         time.sleep(self.down_after)
         self._silence()
         time.sleep(self.off)
+        while self.power is not None and not self.power.exists():
+            time.sleep(0.1)
         self.boot_id, self.is_new = str(uuid.uuid4()), True
         if self.stranger:
             self._listen(self.other_key)
