@@ -17,6 +17,9 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._request import Req
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._return import WHO_IS_THERE
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._services import Services, new_failures, parse_services
 
+# Seconds for an answer of a host that has just answered.
+_MOST_ANSWERING = 5.0
+
 # Seconds between two tries of a command that has to succeed.
 _TRY_AGAIN = 1.0
 
@@ -90,25 +93,25 @@ class After:
         crash_kernel_by = start + _CRASH_KERNEL_PATIENCE
         while True:
             unsettled = self._request.settle_timeout > 0 and services is not None and not services.is_settled
-            uncrashed = before.crash_loaded and not boot.crash_loaded
-            awaited = [limit for late, limit in ((unsettled, settled_by), (uncrashed, crash_kernel_by)) if late]
+            unprotected = before.crash_loaded and not boot.crash_loaded
+            awaited = [limit for late, limit in ((unsettled, settled_by), (unprotected, crash_kernel_by)) if late]
             rest = min(max(awaited, default=start) - self._deadline.now(), self._deadline.remaining())
             if rest <= 0:
                 break
             self._say("waiting for %s" % ("the boot to end" if unsettled else "the crash kernel to be loaded again"))
             self._deadline.sleep(min(_LOOK_AGAIN, rest))
             boot, services = self._ask_again() or (boot, services)
-        self._warn(unsettled, uncrashed)
+        self._warn(unsettled, unprotected)
         self._outcome.crash_kernel["after"] = boot.crash_loaded
         self._compare(units_before, services)
 
-    def _warn(self, unsettled: bool, uncrashed: bool) -> None:
+    def _warn(self, unsettled: bool, unprotected: bool) -> None:
         if unsettled:
             self._outcome.warnings.append(
                 "the boot had not come to its end within settle_timeout (%g s); see systemctl list-jobs"
                 % self._request.settle_timeout
             )
-        if uncrashed:
+        if unprotected:
             self._outcome.warnings.append(
                 "a crash kernel was loaded before the reboot and is not any more; check the kdump service"
             )
@@ -128,7 +131,7 @@ class After:
     def _ask_again(self) -> tuple[Boot, Services | None] | None:
         """What a host says that is known to be up; None where it says nothing now."""
         try:
-            answer = self._host.start(WHO_IS_THERE).wait(min(_LOOK_AGAIN, self._deadline.remaining()))
+            answer = self._host.start(WHO_IS_THERE).wait(min(_MOST_ANSWERING, self._deadline.remaining()))
         except HostUnreachable:
             self._host.reset()
             return None
