@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+import paramiko
 import pytest
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host_key import (
     HostKey,
@@ -164,12 +165,13 @@ def test_a_closed_port_is_an_error():
 
 def test_nothing_is_left_behind(tmp_path, started, listening):
     key, _fingerprint = make_key(tmp_path, "key")
-    before = threading.active_count()
     read(started(start_sshd(tmp_path, [key])).port)
-    port = listening(banner_only)
     with pytest.raises(HostKeyError):
-        read(port, seconds=0.5)
-    assert threading.active_count() - before == len(["the listener's"])
+        read(listening(banner_only), seconds=0.5)
+    clients = [
+        thread for thread in threading.enumerate() if isinstance(thread, paramiko.Transport) and not thread.server_mode
+    ]
+    assert clients == []
 
 
 @pytest.mark.parametrize(
