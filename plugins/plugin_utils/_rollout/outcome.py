@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# Every outcome that a host's turn may have.
+OUTCOMES = ("rebooted", "current", "refused", "deferred", "failed", "rolled_back", "lost", "unreachable")
+
 # Outcomes after which nobody has to look at the host.
 GOOD = ("rebooted", "fell_back", "current", "planned")
 

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._arguments import validated
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._clock import MonotonicClock
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database import (
+    Database,
+    StoreError,
+    default_store,
+)
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import holder_of
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome import OUTCOMES
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store import Store
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.strategy import deadlock
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.waiting import Waiting, as_result
+
+ARGUMENT_SPEC = {
+    "state": {"type": "str", "required": True, "choices": ["acquired", "released"]},
+    "rollout": {"type": "str", "required": True},
+    "store": {"type": "str", "no_log": True},
+    "outcome": {"type": "str", "choices": list(OUTCOMES)},
+    "reason": {"type": "str", "default": ""},
+    "poll_seconds": {"type": "float", "default": 1.0},
+    "patience_seconds": {"type": "float", "default": 600.0},
+}
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        arguments = validated(ARGUMENT_SPEC, self._task.args)
+        releases = arguments["state"] == "released"
+        if releases == (arguments["outcome"] is None):
+            raise AnsibleActionFail("outcome goes with state released, and with that it is required")
+        if arguments["poll_seconds"] <= 0:
+            raise AnsibleActionFail("poll_seconds is %g; it must be more than 0" % arguments["poll_seconds"])
+        if self._task.check_mode:
+            return {"changed": False} if releases else as_result(None, 0.0)
+        host, forks = task_vars["inventory_hostname"], int(task_vars["ansible_forks"])
+        controller = os.getppid()
+        holder = holder_of(controller)
+        waiting = Waiting(
+            clock=MonotonicClock(),
+            poll_seconds=arguments["poll_seconds"],
+            patience_seconds=arguments["patience_seconds"],
+            forks=forks,
+            is_orphan=lambda: os.getppid() != controller,
+            say=lambda line: Display().vv(line, host=host),
+        )
+        rollout, start = arguments["rollout"], time.monotonic()
+        try:
+            store = Store(Database(arguments["store"] or default_store()))
+            if releases:
+                outcome, reason = arguments["outcome"], arguments["reason"]
+                return {"changed": waiting.for_store(lambda: store.release(rollout, host, holder, outcome, reason))}
+            batch = task_vars["ansible_play_batch"]
+            refusal = deadlock(
+                self._task.get_play().strategy,
+                forks,
+                len(batch),
+                lambda: waiting.for_store(lambda: store.crowd(rollout, batch)),
+            )
+            if refusal is not None:
+                raise AnsibleActionFail(refusal)
+            return as_result(waiting.for_slot(store, rollout, host, holder), time.monotonic() - start)
+        except StoreError as error:
+            raise AnsibleActionFail(str(error))

@@ -1,0 +1,219 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The database of the store: how it is reached, and what its errors mean.
+
+SQLite is used with a write-ahead log, and every transaction that may write takes the write lock at its beginning:
+a transaction that begins as a reader cannot become a writer while another one writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.tables import HAS_SQLALCHEMY
+
+try:
+    import sqlalchemy as sa
+    from sqlalchemy import event, exc
+    from sqlalchemy.engine import URL, Connection, Engine, make_url
+    from sqlalchemy.pool import QueuePool
+except ImportError:
+    # Told by HAS_SQLALCHEMY.
+    pass
+
+# Imported here because each host's task runs in a process of its own, forked from one that has imported this file.
+with contextlib.suppress(ImportError):
+    import psycopg  # noqa: F401
+    import sqlalchemy.dialects.postgresql.psycopg
+    import sqlalchemy.dialects.sqlite.pysqlite
+
+ENVIRONMENT = "FLEETOPS_KEXEC_STORE"
+
+# Seconds that a transaction waits for others, and that a connection may take.
+_BUSY_SECONDS = 30
+_CONNECT_SECONDS = 10
+
+_POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
+
+
+class StoreError(Exception):
+    """The store did not do what was asked, as a sentence for an operator.
+
+    temporary: whether it may do so later, without anybody changing what is asked.
+    """
+
+    def __init__(self, sentence: str, temporary: bool = False) -> None:
+        super().__init__(sentence)
+        self.temporary = temporary
+
+
+def default_store() -> str:
+    """Where the store is when nobody says it: what the environment names, or a file of the user's."""
+    given = os.environ.get(ENVIRONMENT)
+    if given:
+        return given
+    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(state, "fleetops-kexec", "rollouts.db")
+
+
+class Database:
+    """An engine, and its errors as sentences.
+
+    :param store: a path of a file, ``sqlite:///path`` or ``postgresql+psycopg://user:password@host/database``.
+    """
+
+    def __init__(self, store: str) -> None:
+        if not HAS_SQLALCHEMY:
+            raise StoreError(
+                "the Python package SQLAlchemy is missing on the control node; install the collection's "
+                "requirements.txt with pip"
+            )
+        self._url = _read_url(store)
+        self.is_sqlite = self._url.get_backend_name() == "sqlite"
+        self.shown = self._url.database if self.is_sqlite else self._url.render_as_string(hide_password=True)
+        self._engine = self._sqlite() if self.is_sqlite else self._postgresql()
+
+    def _sqlite(self) -> Engine:
+        engine = sa.create_engine(
+            self._url,
+            poolclass=QueuePool,
+            pool_size=1,
+            connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None},
+        )
+
+        @event.listens_for(engine, "connect")
+        def connected(connection: Any, _record: Any) -> None:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+
+        # The driver's own idea of when a transaction begins is switched off by isolation_level.
+        @event.listens_for(engine, "begin")
+        def begun(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+        return engine
+
+    def _postgresql(self) -> Engine:
+        try:
+            import psycopg  # noqa: F401
+        except ImportError:
+            raise StoreError(
+                "the Python package psycopg is missing on the control node, which a store in PostgreSQL needs; "
+                "install psycopg[binary] with pip"
+            )
+        return sa.create_engine(
+            self._url, pool_size=1, max_overflow=0, connect_args={"connect_timeout": _CONNECT_SECONDS}
+        )
+
+    def create_file(self) -> None:
+        """Make an empty SQLite file that nobody else can read; SQLite gives the files beside it the same mode."""
+        if not self.is_sqlite:
+            return
+        path = Path(str(self._url.database))
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StoreError("the store %s cannot be made: %s" % (self.shown, error.strerror))
+
+    def require_file(self) -> None:
+        """SQLite would make a new one in its place."""
+        if self.is_sqlite and not os.path.exists(str(self._url.database)):
+            raise StoreError("there is no store %s; rollout_plan makes it when it opens a rollout" % self.shown)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """All or nothing. Raises StoreError."""
+        with self._errors(), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """For single SELECTs, which wait for nobody. Raises StoreError."""
+        with self._errors(), self._engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (exc.SQLAlchemyError, sqlite3.Error) as error:
+            raise self._sentence(error)
+
+    def _sentence(self, error: Exception) -> StoreError:
+        """Of the error, what the database itself said: SQLAlchemy adds the statement and its values."""
+        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        password = str(self._url.password or "")
+        for secret in {password, quote(password), unquote(password)} - {""}:
+            said = said.replace(secret, "***")
+        for pattern, sentence, temporary in _MEANINGS:
+            if re.search(pattern, said):
+                return StoreError(sentence % {"store": self.shown, "said": said}, temporary)
+        # The server is not there, is not ready, or has gone away.
+        lost = isinstance(error, exc.OperationalError | exc.InterfaceError)
+        sentence = "the store %s is out of reach: %s" if lost else "the store %s refuses: %s"
+        return StoreError(sentence % (self.shown, said), lost)
+
+    def close(self) -> None:
+        """Give back the connection."""
+        self._engine.dispose()
+
+
+_MEANINGS = (
+    (r"fleetops_hosts_in_flight", "another run took the host at the same moment (store %(store)s)", True),
+    (r"database is locked|lock timeout|canceling statement", "the store %(store)s is busy: %(said)s", True),
+    (
+        r"database or disk is full|No space left|could not extend file",
+        "the store %(store)s is full: %(said)s; make room on its disk",
+        True,
+    ),
+    (
+        r"file is not a database|malformed|disk image",
+        "the store %(store)s is damaged: %(said)s; move it away and run the playbook again: only history is lost",
+        False,
+    ),
+    (
+        r"readonly database|read-only|unable to open database file|[Pp]ermission denied",
+        "the store %(store)s cannot be written: %(said)s",
+        False,
+    ),
+    (
+        r"no such table|relation .* does not exist",
+        "there is no rollout in the store %(store)s yet; rollout_plan opens one",
+        False,
+    ),
+    (
+        r"no such column|column .* does not exist",
+        "the store %(store)s is of another version of this collection: %(said)s",
+        False,
+    ),
+)
+
+
+def _read_url(store: str) -> URL:
+    """The store's URL. No error shows what was given, because it may hold a password."""
+    if "://" not in store:
+        return URL.create("sqlite+pysqlite", database=os.path.abspath(os.path.expanduser(store)))
+    kind = store.partition("://")[0]
+    try:
+        url = make_url(store)
+    except (exc.ArgumentError, ValueError):
+        raise StoreError(
+            "the store's URL cannot be read; it must be a file's path, or of the form "
+            "postgresql+psycopg://user:password@host:port/database, with @ : / and % in the password percent-encoded"
+        ) from None
+    if kind in ("sqlite", "sqlite+pysqlite"):
+        if not url.database or url.database == ":memory:":
+            raise StoreError("the store sqlite:// names no file; each host's task needs to find the same one")
+        return url.set(drivername="sqlite+pysqlite", database=os.path.abspath(url.database))
+    if kind in _POSTGRESQL:
+        return url.set(drivername="postgresql+psycopg")
+    raise StoreError("the store's URL begins with %s://; it must be sqlite:// or postgresql+psycopg://" % kind)

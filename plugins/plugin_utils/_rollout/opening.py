@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a run of the playbook begins or takes up a rollout: what the store knows of it, and what the run has surveyed.
+
+A run that opens a rollout again has looked at its hosts. What it found counts: a host that failed and needs a reboot
+still is asked for again and is no failure any more; one that runs what it is meant to is done. Hosts in flight keep
+their slots. A stop by the policy ends, because somebody has started the playbook again; one by an operator does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import Holder, holder_from
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.ledger import moment
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import OPERATOR
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
+    IDLE,
+    IN_FLIGHT,
+    SUCCEEDED,
+    Candidate,
+)
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store import Store, plain
+
+
+class Entry(NamedTuple):
+    """A host as a run has surveyed it."""
+
+    candidate: Candidate
+    standing: str
+    """PENDING, IDLE or ABSENT."""
+    outcome: str | None
+    reason: str
+    boot_id: str | None
+
+
+class InFlight(NamedTuple):
+    """A slot that is taken."""
+
+    holder: Holder
+    since: datetime
+    deadline: datetime
+    boot_id: str | None
+    """Of the boot in which the host was surveyed before its slot was acquired."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the store knows before a run opens a rollout."""
+
+    exists: bool
+    in_flight: dict[str, InFlight]
+    """Hosts of this rollout."""
+    elsewhere: dict[str, str]
+    """Hosts of the run that another rollout has not finished, with its name."""
+    stopped: str | None
+    """By an operator."""
+    held: str | None
+
+
+def look(store: Store, rollout: str, hosts: Sequence[str]) -> Known:
+    """What the store knows; it is made where there is none. Raises StoreError."""
+    store.create()
+    names = {plain(host): host for host in hosts}
+    with store.ledger() as ledger:
+        locked = ledger.lock(rollout)
+        unfinished = ledger.unfinished()
+        stopped = locked.stopped if locked is not None else None
+        return Known(
+            exists=locked is not None,
+            in_flight={
+                names.get(row.host, row.host): InFlight(
+                    holder_from(row.holder), moment(row.acquired_at), moment(row.deadline), row.boot_id
+                )
+                for row in unfinished
+                if row.rollout == rollout and row.standing == IN_FLIGHT
+            },
+            elsewhere={
+                names[row.host]: row.rollout for row in unfinished if row.rollout != rollout and row.host in names
+            },
+            stopped=stopped.reason if stopped is not None and stopped.cause == OPERATOR else None,
+            held=locked.held if locked is not None else None,
+        )
+
+
+def open_rollout(store: Store, rollout: str, policy: str, entries: Iterable[Entry]) -> None:
+    """Begin a rollout, or take one up. Raises StoreError.
+
+    :param policy: as :func:`policy_as_text` gives it; it replaces the one that the rollout had.
+    """
+    with store.ledger() as ledger:
+        ledger.open(rollout, policy)
+        before = ledger.standings(rollout)
+        rows = [_row(rollout, entry) for entry in entries]
+        ledger.insert_hosts([row for row in rows if row["host"] not in before])
+        ledger.survey_hosts(
+            [row for row in rows if row["host"] in before and not _stays(before[row["host"]], row["standing"])]
+        )
+
+
+def _stays(before: str, surveyed: str) -> bool:
+    """Whether the store knows better: a host is in flight, or is as it should be because it was rebooted."""
+    return before == IN_FLIGHT or (before == SUCCEEDED and surveyed == IDLE)
+
+
+def _row(rollout: str, entry: Entry) -> dict[str, Any]:
+    return {
+        "rollout": rollout,
+        "host": plain(entry.candidate.name),
+        "domain": plain(entry.candidate.domain),
+        "host_class": plain(entry.candidate.host_class),
+        "standing": entry.standing,
+        "outcome": entry.outcome,
+        "reason": plain(entry.reason),
+        "boot_id": entry.boot_id,
+    }

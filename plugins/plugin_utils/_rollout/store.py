@@ -1,0 +1,261 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of rollouts, shared by all processes and controllers that roll one fleet together.
+
+Each decision is one transaction, which locks its rollout first: limits hold whoever asks at the same time. A slot
+belongs to its host and to the run of ansible-playbook that acquired it. It does not end by itself; another run may take
+it up for the same host when the holder is known to be gone, or when its deadline has passed.
+
+In PostgreSQL the server's clock counts, so that controllers need not agree on the time; SQLite is on the controller.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database import Database, StoreError
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import Holder, holder_from
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.ledger import Ledger, Locked, moment
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import (
+    OPERATOR,
+    Admit,
+    Answer,
+    Judge,
+    Stop,
+    Wait,
+    crowded,
+)
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
+    IDLE,
+    IN_FLIGHT,
+    PENDING,
+    STANDING_AFTER,
+    Candidate,
+    Group,
+    Rollout,
+)
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.tables import Tables
+
+try:
+    import sqlalchemy as sa
+except ImportError:
+    # Told by Database.
+    pass
+
+# Characters of a reason that are kept; some modules report whole logs.
+_MOST_REASON = 4000
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The host's turn in this rollout is over, whoever's it was."""
+
+    outcome: str
+    reason: str
+
+
+class Reply(NamedTuple):
+    """The answer to a host that asks for its slot."""
+
+    answer: Answer | Ended
+    at: datetime
+    revision: int
+    """Of the rollout that was asked: while it is the same, only time changes the answer."""
+    waiting: int = 0
+    """Hosts that may be waiting."""
+
+
+def utc_now() -> datetime:
+    """The controller's clock."""
+    return datetime.now(timezone.utc)
+
+
+class Store:
+    """All rollouts.
+
+    :param clock: the time, where the database is on this machine.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now) -> None:
+        self.database = database
+        self.tables = Tables()
+        self._clock = clock if database.is_sqlite else None
+        self._is_checked = False
+
+    def create(self) -> None:
+        """Make the store where there is none. Raises StoreError."""
+        self.database.create_file()
+        with self.database.transaction() as connection:
+            Ledger(connection, self.tables, self._clock).create()
+
+    @contextlib.contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """One transaction. Raises StoreError."""
+        self.database.require_file()
+        with self.database.transaction() as connection:
+            ledger = Ledger(connection, self.tables, self._clock)
+            if not self._is_checked:
+                ledger.check_version()
+                self._is_checked = True
+            yield ledger
+
+    @contextlib.contextmanager
+    def _locked(self, rollout: str) -> Iterator[tuple[Ledger, Locked]]:
+        with self.ledger() as ledger:
+            locked = ledger.lock(rollout)
+            if locked is None:
+                raise StoreError(
+                    "the store %s has no rollout %s; rollout_plan opens one" % (self.database.shown, rollout)
+                )
+            yield ledger, locked
+
+    def revision(self, rollout: str) -> int | None:
+        """A number that is another one after every change; cheap. Raises StoreError."""
+        rollouts = self.tables.rollouts
+        with self.database.reading() as connection:
+            return connection.scalar(sa.select(rollouts.c.revision).where(rollouts.c.name == rollout))
+
+    def acquire(self, rollout: str, host: str, holder: Holder) -> Reply:
+        """Ask for the host's slot, and take it if it may go down now. Raises StoreError."""
+        with self._locked(rollout) as (ledger, locked):
+            now = ledger.now()
+            mine, elsewhere = self._rows(ledger, rollout, host)
+            if mine.standing == IN_FLIGHT:
+                return Reply(self._take_up(ledger, locked, mine, holder, now), now, locked.revision)
+            if mine.standing != PENDING:
+                return Reply(Ended(mine.outcome or "", mine.reason or ""), now, locked.revision)
+            if elsewhere is not None and not _may_take(elsewhere, None, now):
+                return Reply(_in_other_hands(elsewhere), now, locked.revision)
+            state = ledger.rollout(locked, now)
+            answer = Judge(state, now).admit(_candidate(mine))
+            if isinstance(answer, Admit):
+                if elsewhere is not None:
+                    self._end(ledger, elsewhere, "lost", "taken up by rollout %s" % rollout, now)
+                self._take(ledger, locked, mine, holder, now)
+            elif isinstance(answer, Stop) and answer.ends_roll and locked.stopped is None:
+                ledger.set_rollout(rollout, stop_cause=answer.cause, stop_reason=answer.reason)
+            return Reply(answer, now, locked.revision, _number_pending(state))
+
+    def _take_up(self, ledger: Ledger, locked: Locked, row: Any, holder: Holder, now: datetime) -> Answer:
+        if not _may_take(row, holder, now):
+            return _in_other_hands(row)
+        self._take(ledger, locked, row, holder, now)
+        return Admit("its slot is taken up again")
+
+    def _rows(self, ledger: Ledger, rollout: str, host: str) -> tuple[Any, Any]:
+        """The host's row in the rollout, and the one in which it is in flight elsewhere."""
+        rows = ledger.turns_of(plain(host), rollout)
+        mine = next((row for row in rows if row.rollout == rollout), None)
+        if mine is None:
+            raise StoreError("%s is not in rollout %s; it was opened without this host" % (host, rollout))
+        return mine, next((row for row in rows if row.rollout != rollout), None)
+
+    def _take(self, ledger: Ledger, locked: Locked, row: Any, holder: Holder, now: datetime) -> None:
+        since = row.acquired_at if row.standing == IN_FLIGHT else now.timestamp()
+        ledger.set_host(
+            locked.name,
+            row.host,
+            standing=IN_FLIGHT,
+            holder=holder.as_text(),
+            acquired_at=since,
+            deadline=now.timestamp() + locked.policy.deadline_seconds,
+            outcome=None,
+            reason=None,
+        )
+        ledger.set_rollout(locked.name)
+
+    def _end(self, ledger: Ledger, row: Any, outcome: str, reason: str, now: datetime) -> None:
+        ledger.set_host(
+            row.rollout,
+            row.host,
+            standing=STANDING_AFTER[outcome],
+            outcome=outcome,
+            reason=plain(reason)[:_MOST_REASON],
+            holder=None,
+            deadline=None,
+            ended_at=now.timestamp(),
+            seconds=now.timestamp() - row.acquired_at if outcome == "rebooted" else None,
+        )
+        ledger.set_rollout(row.rollout)
+
+    def release(self, rollout: str, host: str, holder: Holder, outcome: str, reason: str = "") -> bool:
+        """Give the slot back with the host's outcome; whether that changed anything. Raises StoreError."""
+        with self._locked(rollout) as (ledger, locked):
+            mine, _elsewhere = self._rows(ledger, rollout, host)
+            if mine.standing != IN_FLIGHT:
+                if outcome in (mine.outcome, "deferred"):
+                    return False
+                raise StoreError("%s holds no slot of rollout %s, so it cannot be released" % (host, rollout))
+            if holder_from(mine.holder) != holder:
+                raise StoreError(
+                    "the slot of %s was taken up by %s, so it is not released here"
+                    % (host, holder_from(mine.holder).shown())
+                )
+            self._end(ledger, mine, outcome, reason, ledger.now())
+            policy = locked.policy
+            if outcome == "rebooted" and policy.windows and policy.expected_host_seconds is None:
+                ledger.set_rollout(rollout, learned_seconds=ledger.learned_seconds(rollout))
+            return True
+
+    def crowd(self, rollout: str, batch: Sequence[str]) -> Wait | Stop | None:
+        """Why the hosts of a batch that still need a slot cannot all have one at the same time. Raises StoreError."""
+        names = {plain(name) for name in batch}
+        with self._locked(rollout) as (ledger, locked):
+            now = ledger.now()
+            state = ledger.rollout(locked, now)
+            # Hosts of other controllers come back.
+            others = [turn for turn in state.turns if turn.host not in names and turn.deadline > now]
+            state = replace(
+                state,
+                turns=tuple(turn for turn in state.turns if turn not in others),
+                groups=(*state.groups, *(Group(IDLE, turn.domain, turn.host_class, 1) for turn in others)),
+            )
+            return crowded(state, ledger.pending(rollout, names), now)
+
+    def hold(self, rollout: str, reason: str) -> None:
+        """Let nothing more go down until :meth:`resume`. Raises StoreError."""
+        with self._locked(rollout) as (ledger, _locked):
+            ledger.set_rollout(rollout, held=plain(reason))
+
+    def stop(self, rollout: str, reason: str) -> None:
+        """Let nothing more go down. Raises StoreError."""
+        with self._locked(rollout) as (ledger, _locked):
+            ledger.set_rollout(rollout, stop_cause=OPERATOR, stop_reason="stopped: " + plain(reason))
+
+    def resume(self, rollout: str) -> None:
+        """End a hold or a stop. Hosts that failed are still out of service, but have been seen. Raises StoreError."""
+        with self._locked(rollout) as (ledger, _locked):
+            ledger.acknowledge_failures(rollout)
+            ledger.set_rollout(rollout, held=None, stop_cause=None, stop_reason=None)
+
+
+def plain(text: str) -> str:
+    """Text that every database takes: no NUL, and nothing that is not Unicode."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def _candidate(row: Any) -> Candidate:
+    return Candidate(row.host, row.domain, row.host_class)
+
+
+def _number_pending(rollout: Rollout) -> int:
+    return sum(group.hosts for group in rollout.groups if group.standing == PENDING)
+
+
+def _may_take(row: Any, holder: Holder | None, now: datetime) -> bool:
+    """Whether a slot that is taken may be taken up by this holder."""
+    present = holder_from(row.holder)
+    return present == holder or row.deadline <= now.timestamp() or present.is_gone()
+
+
+def _in_other_hands(row: Any) -> Wait:
+    return Wait(
+        "waiting: in the hands of %s in rollout %s since %s"
+        % (holder_from(row.holder).shown(), row.rollout, moment(row.acquired_at).isoformat(" ", "minutes")),
+        moment(row.deadline),
+    )
