@@ -8,17 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database import StoreError
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.limits import PolicyError
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import OPERATOR
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_input import policy_from_text
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
-    ABSENT,
-    FAILED,
     IN_FLIGHT,
-    PENDING,
     SUCCEEDED,
     Candidate,
     Group,
@@ -29,14 +27,17 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout im
     Turn,
     place_of_usual,
 )
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.tables import SCHEMA_VERSION, Tables
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.statements import STATEMENTS
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.tables import SCHEMA_VERSION, TABLES
 
 try:
     import sqlalchemy as sa
-    from sqlalchemy.engine import Connection, Row
 except ImportError:
-    # Told by HAS_SQLALCHEMY.
+    # Told by Database.
     pass
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Row
 
 # A key of PostgreSQL's advisory locks: "flop" in ASCII.
 _MAKING = 0x666C6F70
@@ -51,7 +52,6 @@ class Locked:
     revision: int
     stopped: Stopped | None
     held: str | None
-    learned_seconds: float | None
 
 
 class Ledger:
@@ -60,21 +60,21 @@ class Ledger:
     :param clock: the time where the database is on this machine; None where its server's counts.
     """
 
-    def __init__(self, connection: Connection, tables: Tables, clock: Callable[[], datetime] | None) -> None:
+    def __init__(self, connection: Connection, clock: Callable[[], datetime] | None) -> None:
         self._connection = connection
-        self._tables = tables
         self._clock = clock
+        self._do = STATEMENTS["server" if clock is None else "told"]
 
     def create(self) -> None:
         """Make the tables where there are none."""
         self.lock_all()
-        if not sa.inspect(self._connection).has_table(self._tables.schema.name):
-            self._tables.metadata.create_all(self._connection)
-            self._connection.execute(sa.insert(self._tables.schema).values(version=SCHEMA_VERSION))
+        if not sa.inspect(self._connection).has_table(TABLES.schema.name):
+            TABLES.metadata.create_all(self._connection)
+            self._connection.execute(sa.insert(TABLES.schema).values(version=SCHEMA_VERSION))
 
     def check_version(self) -> None:
         """Whether this collection knows the schema. Raises StoreError."""
-        version = self._connection.scalar(sa.select(sa.func.max(self._tables.schema.c.version)))
+        version = self._connection.scalar(self._do.version)
         if version != SCHEMA_VERSION:
             raise StoreError(
                 "the store has schema %s, and this version of the collection knows %d; use the version that made the "
@@ -88,166 +88,128 @@ class Ledger:
 
     def lock(self, name: str) -> Locked | None:
         """The rollout, which from now on waits for this transaction's end; None where there is none of the name."""
-        rollouts = self._tables.rollouts
-        row = self._connection.execute(sa.select(rollouts).where(rollouts.c.name == name).with_for_update()).first()
+        row = self._connection.execute(self._do.lock, {"the_rollout": name}).first()
         if row is None:
             return None
         try:
-            policy = policy_from_text(row.policy)
+            policy = _policy(row.policy)
         except (PolicyError, ValueError) as error:
             raise StoreError("the policy of rollout %s cannot be read: %s" % (name, error))
-        return Locked(
-            name=name,
-            policy=policy,
-            revision=row.revision,
-            stopped=None if row.stop_cause is None else Stopped(row.stop_cause, row.stop_reason),
-            held=row.held,
-            learned_seconds=row.learned_seconds,
-        )
+        stopped = None if row.stop_cause is None else Stopped(row.stop_cause, row.stop_reason)
+        return Locked(name, policy, row.revision, stopped, row.held)
+
+    def _at(self) -> dict[str, float]:
+        """The time for a statement, where the database does not have it itself."""
+        return {} if self._clock is None else {"now": self._clock().timestamp()}
 
     def now(self) -> datetime:
-        """The time. Asked after the lock, which may have been waited for."""
-        if self._clock is not None:
-            return self._clock()
-        seconds = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
-        return moment(self._connection.execute(sa.select(seconds)).scalar_one())
+        """The time."""
+        return moment(self._connection.execute(self._do.now, self._at()).scalar_one())
 
-    def turns_of(self, host: str, rollout: str) -> list[Row[Any]]:
-        """The host's row in the rollout, and those in which it is in flight elsewhere."""
-        hosts = self._tables.hosts
-        mine, flying = hosts.c.rollout == rollout, hosts.c.standing == IN_FLIGHT
-        return list(self._connection.execute(sa.select(hosts).where(hosts.c.host == host, sa.or_(mine, flying))))
+    def turns_of(self, rollout: str, host: str) -> list[Row[Any]]:
+        """The host's row in the rollout, and those in which it is in flight elsewhere; each with the time."""
+        return list(self._connection.execute(self._do.turns, {"the_rollout": rollout, "the_host": host, **self._at()}))
 
     def rollout(self, locked: Locked, now: datetime) -> Rollout:
         """Where it stands."""
-        hosts = self._tables.hosts
-        mine = hosts.c.rollout == locked.name
-        alike = (hosts.c.standing, hosts.c.domain, hosts.c.host_class)
-        groups = (
-            sa.select(
-                *alike,
-                sa.func.count().label("hosts"),
-                sa.cast(sa.null(), sa.Text).label("host"),
-                sa.cast(sa.null(), sa.Double).label("moment"),
+        statement, values = self._do.state, {"the_rollout": locked.name}
+        if locked.policy.soak_seconds:
+            statement, values = (
+                self._do.state_with_fresh,
+                {**values, "since": now.timestamp() - locked.policy.soak_seconds},
             )
-            .where(mine, hosts.c.standing != IN_FLIGHT)
-            .group_by(*alike)
-        )
-        turns = sa.select(*alike, sa.literal(1), hosts.c.host, hosts.c.deadline).where(
-            mine, hosts.c.standing == IN_FLIGHT
-        )
-        wanted = [groups, turns]
-        soak = locked.policy.soak_seconds
-        if soak:
-            since = now.timestamp() - soak
-            wanted.append(
-                sa.select(*alike, sa.literal(0), hosts.c.host, hosts.c.ended_at).where(
-                    mine, hosts.c.standing == SUCCEEDED, hosts.c.ended_at > since
-                )
-            )
-        rows = self._connection.execute(sa.union_all(*wanted)).all()
+        groups, turns, fresh = [], [], []
+        for standing, domain, host_class, hosts, host, at in self._connection.execute(statement, values):
+            if at is None:
+                groups.append(Group(standing, domain, host_class, hosts))
+            elif standing == IN_FLIGHT:
+                turns.append(Turn(host, domain, host_class, moment(at)))
+            elif standing == SUCCEEDED:
+                fresh.append(Success(host_class, moment(at)))
         return Rollout(
             policy=locked.policy,
-            groups=tuple(Group(row[0], row[1], row[2], row[3]) for row in rows if row.moment is None),
-            turns=tuple(
-                Turn(row.host, row[1], row[2], moment(row.moment)) for row in rows if row.host and row[0] == IN_FLIGHT
-            ),
-            fresh=tuple(Success(row[2], moment(row.moment)) for row in rows if row.host and row[0] == SUCCEEDED),
-            learned_seconds=locked.learned_seconds,
+            groups=tuple(groups),
+            turns=tuple(turns),
+            fresh=tuple(fresh),
+            learned_seconds=self._learned_seconds(locked),
             stopped=locked.stopped,
             held=locked.held,
         )
 
+    def _learned_seconds(self, locked: Locked) -> float | None:
+        """What a host's turn takes, by those that ended well; only where a window wants to know."""
+        if not locked.policy.windows or locked.policy.expected_host_seconds is not None:
+            return None
+        number = self._connection.execute(self._do.count_done, {"the_rollout": locked.name}).scalar_one()
+        place = place_of_usual(number)
+        return self._connection.scalar(self._do.seconds_at, {"the_rollout": locked.name, "place": place})
+
     def open(self, name: str, policy: str) -> None:
         """Begin a rollout, or begin it anew with this policy. A stop that is not an operator's ends."""
-        rollouts = self._tables.rollouts
         self.lock_all()
         locked = self.lock(name)
         if locked is None:
             row = {"name": name, "policy": policy, "revision": 1, "opened_at": self.now().timestamp()}
-            self._connection.execute(sa.insert(rollouts).values(**row))
+            self._connection.execute(self._do.insert_rollout, row)
             return
         values: dict[str, Any] = {"policy": policy}
         if locked.stopped is not None and locked.stopped.cause != OPERATOR:
             values.update(stop_cause=None, stop_reason=None)
-        self.set_rollout(name, **values)
+        self.change_rollout(name, **values)
 
     def standings(self, rollout: str) -> dict[str, str]:
         """Where each host of a rollout stands."""
-        hosts = self._tables.hosts
-        rows = self._connection.execute(sa.select(hosts.c.host, hosts.c.standing).where(hosts.c.rollout == rollout))
-        return {row.host: row.standing for row in rows}
+        return {
+            row.host: row.standing for row in self._connection.execute(self._do.standings, {"the_rollout": rollout})
+        }
 
     def unfinished(self) -> list[Row[Any]]:
         """Hosts in flight, or still to be rebooted, in all rollouts."""
-        hosts = self._tables.hosts
-        return list(self._connection.execute(sa.select(hosts).where(hosts.c.standing.in_((PENDING, IN_FLIGHT)))))
+        return list(self._connection.execute(self._do.unfinished))
 
     def insert_hosts(self, rows: list[dict[str, Any]]) -> None:
         """Add rows."""
         if rows:
-            self._connection.execute(sa.insert(self._tables.hosts), rows)
+            self._connection.execute(self._do.insert_hosts, rows)
 
     def survey_hosts(self, rows: list[dict[str, Any]]) -> None:
         """Replace what was known of hosts by what was surveyed now."""
-        if not rows:
-            return
-        hosts = self._tables.hosts
-        changed = [name for name in rows[0] if name not in ("rollout", "host")]
-        self._connection.execute(
-            sa.update(hosts)
-            .where(hosts.c.rollout == sa.bindparam("key_rollout"), hosts.c.host == sa.bindparam("key_host"))
-            .values({**{name: sa.bindparam("new_" + name) for name in changed}, "seconds": None}),
-            [
-                {
-                    "key_rollout": row["rollout"],
-                    "key_host": row["host"],
-                    **{"new_" + name: row[name] for name in changed},
-                }
-                for row in rows
-            ],
-        )
+        keys = {"rollout": "the_rollout", "host": "the_host"}
+        values = [{keys.get(name, "new_" + name): value for name, value in row.items()} for row in rows]
+        if rows:
+            columns = [name for name in rows[0] if name not in keys]
+            self._connection.execute(self._do.change_host(*columns), values)
 
     def pending(self, rollout: str, names: Collection[str]) -> list[Candidate]:
         """Those of the hosts that still need a slot."""
-        hosts = self._tables.hosts
-        rows = self._connection.execute(
-            sa.select(hosts.c.host, hosts.c.domain, hosts.c.host_class).where(
-                hosts.c.rollout == rollout, hosts.c.standing == PENDING
-            )
-        )
+        rows = self._connection.execute(self._do.pending, {"the_rollout": rollout})
         return [Candidate(*row) for row in rows if row.host in names]
 
     def acknowledge_failures(self, rollout: str) -> None:
         """Hosts that failed no longer count against the failures that are allowed."""
-        hosts = self._tables.hosts
-        self._connection.execute(
-            sa.update(hosts).where(hosts.c.rollout == rollout, hosts.c.standing == FAILED).values(standing=ABSENT)
-        )
+        self._connection.execute(self._do.acknowledge, {"the_rollout": rollout})
 
-    def set_host(self, rollout: str, host: str, **values: Any) -> None:
+    def change_host(self, rollout: str, host: str, **values: Any) -> None:
         """Change a host's row."""
-        hosts = self._tables.hosts
-        self._connection.execute(
-            sa.update(hosts).where(hosts.c.rollout == rollout, hosts.c.host == host).values(**values)
-        )
+        bound = {"new_" + name: value for name, value in values.items()}
+        self._connection.execute(self._do.change_host(*values), {"the_rollout": rollout, "the_host": host, **bound})
 
-    def set_rollout(self, name: str, **values: Any) -> None:
+    def change_rollout(self, name: str, **values: Any) -> None:
         """Change a rollout's row, and let those that wait look again."""
-        rollouts = self._tables.rollouts
-        self._connection.execute(
-            sa.update(rollouts).where(rollouts.c.name == name).values(revision=rollouts.c.revision + 1, **values)
-        )
+        bound = {"new_" + name: value for name, value in values.items()}
+        self._connection.execute(self._do.change_rollout(*values), {"the_rollout": name, **bound})
 
-    def learned_seconds(self, name: str) -> float | None:
-        """What a host's turn takes, by those that ended well."""
-        hosts = self._tables.hosts
-        done = (hosts.c.rollout == name, hosts.c.standing == SUCCEEDED, hosts.c.seconds.is_not(None))
-        number = self._connection.scalar(sa.select(sa.func.count()).where(*done)) or 0
-        place = place_of_usual(number)
-        return self._connection.scalar(
-            sa.select(hosts.c.seconds).where(*done).order_by(hosts.c.seconds).offset(place).limit(1)
-        )
+    def end(self, rollout: str, host: str, holder: str, standing: str, outcome: str, reason: str) -> bool:
+        """Give back a slot, if the host holds it by this holder; whether it did."""
+        self.change_rollout(rollout)
+        values = {"new_standing": standing, "new_outcome": outcome, "new_reason": reason}
+        keys = {"the_rollout": rollout, "the_host": host, "the_holder": holder}
+        return self._connection.execute(self._do.end, {**values, **keys, **self._at()}).rowcount == 1
+
+
+@lru_cache(maxsize=8)
+def _policy(text: str) -> Policy:
+    return policy_from_text(text)
 
 
 def moment(seconds: float) -> datetime:

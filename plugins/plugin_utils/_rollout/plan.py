@@ -6,14 +6,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.order import put_in_order, stage_names
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome import (
     Outcome,
     is_unreachable,
     reason_of,
 )
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Outlook, Terms, outlook
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
+    ABSENT,
+    IDLE,
+    Candidate,
+    Group,
+    Policy,
+)
+
+# What a turn takes until something better is known: shutdown, kernel and services; and a server's firmware.
+_KEXEC_SECONDS = 60.0
+_FIRMWARE_SECONDS = 240.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,17 @@ class PlannedHost:
     reason: str
     warnings: tuple[str, ...] = ()
     """What may go wrong with it and does not stand against the reboot."""
+    domain: str = ""
+    """Its failure domain; empty where there are none."""
+    host_class: str = ""
+    """Of hardware."""
+    method: str = ""
+    seconds: float = 0.0
+    """What its turn is expected to take."""
+    stage: str = ""
+    """``canary``, the number of a stage, or ``rest``."""
+    resumed: bool = False
+    """Whether an earlier run has begun its turn and not ended it; it may be rebooted already."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +62,7 @@ class Plan:
     left_out: dict[str, Outcome]
     stopped: str | None
     """Why nothing may be rebooted at all."""
+    outlook: Outlook
 
     def as_result(self) -> dict[str, Any]:
         """For Ansible, and read back by :func:`plan_from`."""
@@ -46,6 +71,7 @@ class Plan:
             "planned": {host.name: vars(host) for host in self.order},
             "left_out": {name: vars(outcome) for name, outcome in self.left_out.items()},
             "stopped": self.stopped,
+            "outlook": vars(self.outlook),
         }
 
 
@@ -57,30 +83,47 @@ def plan_from(result: Mapping[str, Any]) -> Plan:
         ),
         left_out={name: Outcome(**outcome) for name, outcome in result["left_out"].items()},
         stopped=result["stopped"],
+        outlook=Outlook(**{**result["outlook"], "notes": tuple(result["outlook"]["notes"])}),
     )
 
 
-def make_plan(surveys: Mapping[str, Mapping[str, Any]], limit: str) -> Plan:
-    """Sort the hosts by what their survey says.
+def make_plan(surveys: Mapping[str, Mapping[str, Any]], limit: str, terms: Terms | None = None) -> Plan:
+    """Sort the hosts by what their survey says, and put those that are to be rebooted in order.
 
-    One host is rebooted at a time. A host that is unreachable, or whose survey failed, may be down already and counts
-    against that limit, so nothing else may go down beside it.
+    A host that is unreachable, or whose survey failed, may be down already and counts as such.
 
     :param surveys: the results of kexec_info by the name of the host, in the order of the inventory.
-    :param limit: what --limit selects.
+    :param limit: what --limit selects. :param terms: one host at a time, where nothing is given.
     """
-    order: list[PlannedHost] = []
+    terms = terms or Terms()
+    planned: dict[str, PlannedHost] = {}
     left_out: dict[str, Outcome] = {}
     for name, survey in surveys.items():
-        judged = _judge(name, survey)
+        judged = _judge(name, survey, terms)
         if isinstance(judged, PlannedHost):
-            order.append(judged)
+            planned[name] = judged
         else:
             left_out[name] = judged
-    return Plan(tuple(order), left_out, _why_stopped(left_out, limit) if order else None)
+    candidates = [Candidate(host.name, host.domain, host.host_class) for host in planned.values()]
+    others = [Group(_standing(left_out[name]), terms.domains.get(name, ""), "", 1) for name in left_out]
+    seconds = {host.name: host.seconds for host in planned.values()}
+    resumed = [host for host in candidates if planned[host.name].resumed]
+    order = resumed + put_in_order(terms.policy, [host for host in candidates if host not in resumed], others, seconds)
+    stages = stage_names(terms.policy, order, len(surveys))
+    ahead = outlook(terms, order, others, seconds)
+    return Plan(
+        order=tuple(replace(planned[host.name], stage=stages[host.name]) for host in order),
+        left_out=left_out,
+        stopped=(_why_stopped(left_out, limit, terms.policy, len(surveys)) or ahead.obstacle) if order else None,
+        outlook=ahead,
+    )
 
 
-def _judge(name: str, survey: Mapping[str, Any]) -> PlannedHost | Outcome:
+def _standing(outcome: Outcome) -> str:
+    return ABSENT if outcome.name in ("unreachable", "failed") else IDLE
+
+
+def _judge(name: str, survey: Mapping[str, Any], terms: Terms) -> PlannedHost | Outcome:
     if is_unreachable(survey):
         return Outcome("unreachable", reason_of(survey))
     if not survey:
@@ -94,7 +137,8 @@ def _judge(name: str, survey: Mapping[str, Any]) -> PlannedHost | Outcome:
         return Outcome("refused", "; ".join(against), kernel_before=release)
     if host["reboot_needed"] is None:
         return Outcome("refused", "it cannot be told whether a reboot is needed", kernel_before=release)
-    if not host["reboot_needed"]:
+    resumed = name in terms.in_flight
+    if not host["reboot_needed"] and not resumed:
         return Outcome("current", kernel_before=release, kernel_after=release)
     target = host["target"]
     return PlannedHost(
@@ -102,16 +146,30 @@ def _judge(name: str, survey: Mapping[str, Any]) -> PlannedHost | Outcome:
         kernel_before=release,
         kernel_after=None if target is None else target["release"],
         boot_id=host["running"]["boot_id"],
-        reason="; ".join(host["reboot_reasons"]),
+        reason="; ".join(host["reboot_reasons"]) or "its turn was begun by an earlier run",
         warnings=tuple(blocker["message"] for blocker in host["blockers"] if blocker["severity"] != "refuse"),
+        domain=terms.domains.get(name, ""),
+        host_class=host["hardware"]["class"],
+        method=host["method"],
+        seconds=terms.policy.expected_host_seconds or _expected_seconds(host),
+        resumed=resumed,
     )
 
 
-def _why_stopped(left_out: Mapping[str, Outcome], limit: str) -> str | None:
-    missing = [name for name, outcome in left_out.items() if outcome.name in ("unreachable", "failed")]
-    if not missing:
+def _expected_seconds(host: Mapping[str, Any]) -> float:
+    if host["method"] != "firmware":
+        return _KEXEC_SECONDS
+    known = [host["firmware_seconds"], host["loader_seconds"]]
+    return _KEXEC_SECONDS + (_FIRMWARE_SECONDS if None in known else sum(known))
+
+
+def _why_stopped(left_out: Mapping[str, Outcome], limit: str, policy: Policy, fleet: int) -> str | None:
+    missing = [name for name, outcome in left_out.items() if _standing(outcome) == ABSENT]
+    most = policy.max_unavailable.of(fleet)
+    if len(missing) < most:
         return None
-    return (
-        "one host at a time may be down, and %s could not be surveyed; repair it, or leave it out with --limit '%s'"
-        % (", ".join(missing), ":".join([limit, *("!" + name for name in missing)]))
+    return "%s at a time may be down, and %s could not be surveyed; repair it, or leave it out with --limit '%s'" % (
+        "one host" if most == 1 else "%d hosts" % most,
+        ", ".join(missing),
+        ":".join([limit, *("!" + name for name in missing)]),
     )

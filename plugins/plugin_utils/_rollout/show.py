@@ -12,6 +12,8 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan impor
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.report import summary
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._table import draw
 
+_TO_TELL_APART = ("stage", "domain", "class")
+
 _LEFT_OUT = {"current": "is left alone: it needs nothing"}
 
 
@@ -19,11 +21,8 @@ def plan_text(plan: Plan, width: int) -> str:
     """What will be done. :param width: characters in a line. Raises TableError."""
     parts = []
     if plan.order:
-        rows = [
-            (str(number), host.name, host.kernel_before, host.kernel_after or "?", host.reason)
-            for number, host in enumerate(plan.order, 1)
-        ]
-        parts.append(draw(("#", "host", "kernel now", "kernel to run", "why"), rows, width))
+        parts.append(_order_table(plan, width))
+    parts += [_sentence(note) for note in plan.outlook.notes]
     parts += [
         "%s %s" % (name, _LEFT_OUT.get(outcome.name) or "is left out, %s: %s" % (outcome.name, outcome.reason))
         for name, outcome in plan.left_out.items()
@@ -34,6 +33,29 @@ def plan_text(plan: Plan, width: int) -> str:
     elif not plan.order:
         parts.append("Nothing is to be rebooted.")
     return "\n".join(parts)
+
+
+def _order_table(plan: Plan, width: int) -> str:
+    """The hosts in order; columns in which there is nothing to tell apart are left out."""
+    hosts = plan.order
+    columns: list[tuple[str, list[str]]] = [
+        ("#", [str(number) for number, _host in enumerate(hosts, 1)]),
+        ("stage", [host.stage for host in hosts]),
+        ("host", [host.name for host in hosts]),
+        ("domain", [host.domain for host in hosts]),
+        ("class", [host.host_class for host in hosts]),
+        ("kernel now", [host.kernel_before for host in hosts]),
+        ("kernel to run", [host.kernel_after or "?" for host in hosts]),
+        ("method", [host.method for host in hosts]),
+        ("seconds", ["%.0f" % host.seconds for host in hosts]),
+        ("why", [host.reason for host in hosts]),
+    ]
+    told = [(name, cells) for name, cells in columns if name not in _TO_TELL_APART or len(set(cells)) > 1]
+    return draw([name for name, _cells in told], zip(*(cells for _name, cells in told), strict=True), width)
+
+
+def _sentence(note: str) -> str:
+    return note[0].upper() + note[1:] + "."
 
 
 def _warned(plan: Plan) -> dict[str, list[str]]:

@@ -31,6 +31,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy imp
     crowded,
 )
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
+    FAILED,
     IDLE,
     IN_FLIGHT,
     PENDING,
@@ -39,13 +40,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout im
     Group,
     Rollout,
 )
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.tables import Tables
-
-try:
-    import sqlalchemy as sa
-except ImportError:
-    # Told by Database.
-    pass
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.statements import STATEMENTS
 
 # Characters of a reason that are kept; some modules report whole logs.
 _MOST_REASON = 4000
@@ -83,7 +78,6 @@ class Store:
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now) -> None:
         self.database = database
-        self.tables = Tables()
         self._clock = clock if database.is_sqlite else None
         self._is_checked = False
 
@@ -91,14 +85,14 @@ class Store:
         """Make the store where there is none. Raises StoreError."""
         self.database.create_file()
         with self.database.transaction() as connection:
-            Ledger(connection, self.tables, self._clock).create()
+            Ledger(connection, self._clock).create()
 
     @contextlib.contextmanager
     def ledger(self) -> Iterator[Ledger]:
         """One transaction. Raises StoreError."""
         self.database.require_file()
         with self.database.transaction() as connection:
-            ledger = Ledger(connection, self.tables, self._clock)
+            ledger = Ledger(connection, self._clock)
             if not self._is_checked:
                 ledger.check_version()
                 self._is_checked = True
@@ -116,15 +110,21 @@ class Store:
 
     def revision(self, rollout: str) -> int | None:
         """A number that is another one after every change; cheap. Raises StoreError."""
-        rollouts = self.tables.rollouts
         with self.database.reading() as connection:
-            return connection.scalar(sa.select(rollouts.c.revision).where(rollouts.c.name == rollout))
+            found: int | None = connection.scalar(STATEMENTS["told"].revision, {"the_rollout": rollout})
+            return found
 
     def acquire(self, rollout: str, host: str, holder: Holder) -> Reply:
         """Ask for the host's slot, and take it if it may go down now. Raises StoreError."""
+        reply = self._decide(rollout, host, holder)
+        if isinstance(reply.answer, Admit):
+            self.database.make_durable()
+        return reply
+
+    def _decide(self, rollout: str, host: str, holder: Holder) -> Reply:
         with self._locked(rollout) as (ledger, locked):
-            now = ledger.now()
             mine, elsewhere = self._rows(ledger, rollout, host)
+            now = moment(mine.clock)
             if mine.standing == IN_FLIGHT:
                 return Reply(self._take_up(ledger, locked, mine, holder, now), now, locked.revision)
             if mine.standing != PENDING:
@@ -135,10 +135,11 @@ class Store:
             answer = Judge(state, now).admit(_candidate(mine))
             if isinstance(answer, Admit):
                 if elsewhere is not None:
-                    self._end(ledger, elsewhere, "lost", "taken up by rollout %s" % rollout, now)
+                    reason = "taken up by rollout %s" % rollout
+                    ledger.end(elsewhere.rollout, elsewhere.host, elsewhere.holder, FAILED, "lost", reason)
                 self._take(ledger, locked, mine, holder, now)
             elif isinstance(answer, Stop) and answer.ends_roll and locked.stopped is None:
-                ledger.set_rollout(rollout, stop_cause=answer.cause, stop_reason=answer.reason)
+                ledger.change_rollout(rollout, stop_cause=answer.cause, stop_reason=answer.reason)
             return Reply(answer, now, locked.revision, _number_pending(state))
 
     def _take_up(self, ledger: Ledger, locked: Locked, row: Any, holder: Holder, now: datetime) -> Answer:
@@ -149,7 +150,7 @@ class Store:
 
     def _rows(self, ledger: Ledger, rollout: str, host: str) -> tuple[Any, Any]:
         """The host's row in the rollout, and the one in which it is in flight elsewhere."""
-        rows = ledger.turns_of(plain(host), rollout)
+        rows = ledger.turns_of(rollout, plain(host))
         mine = next((row for row in rows if row.rollout == rollout), None)
         if mine is None:
             raise StoreError("%s is not in rollout %s; it was opened without this host" % (host, rollout))
@@ -157,7 +158,7 @@ class Store:
 
     def _take(self, ledger: Ledger, locked: Locked, row: Any, holder: Holder, now: datetime) -> None:
         since = row.acquired_at if row.standing == IN_FLIGHT else now.timestamp()
-        ledger.set_host(
+        ledger.change_host(
             locked.name,
             row.host,
             standing=IN_FLIGHT,
@@ -167,40 +168,22 @@ class Store:
             outcome=None,
             reason=None,
         )
-        ledger.set_rollout(locked.name)
-
-    def _end(self, ledger: Ledger, row: Any, outcome: str, reason: str, now: datetime) -> None:
-        ledger.set_host(
-            row.rollout,
-            row.host,
-            standing=STANDING_AFTER[outcome],
-            outcome=outcome,
-            reason=plain(reason)[:_MOST_REASON],
-            holder=None,
-            deadline=None,
-            ended_at=now.timestamp(),
-            seconds=now.timestamp() - row.acquired_at if outcome == "rebooted" else None,
-        )
-        ledger.set_rollout(row.rollout)
 
     def release(self, rollout: str, host: str, holder: Holder, outcome: str, reason: str = "") -> bool:
         """Give the slot back with the host's outcome; whether that changed anything. Raises StoreError."""
-        with self._locked(rollout) as (ledger, locked):
+        with self.ledger() as ledger:
+            held_by, why = holder.as_text(), plain(reason)[:_MOST_REASON]
+            if ledger.end(rollout, plain(host), held_by, STANDING_AFTER[outcome], outcome, why):
+                return True
             mine, _elsewhere = self._rows(ledger, rollout, host)
-            if mine.standing != IN_FLIGHT:
-                if outcome in (mine.outcome, "deferred"):
-                    return False
-                raise StoreError("%s holds no slot of rollout %s, so it cannot be released" % (host, rollout))
-            if holder_from(mine.holder) != holder:
+            if mine.standing == IN_FLIGHT:
                 raise StoreError(
                     "the slot of %s was taken up by %s, so it is not released here"
                     % (host, holder_from(mine.holder).shown())
                 )
-            self._end(ledger, mine, outcome, reason, ledger.now())
-            policy = locked.policy
-            if outcome == "rebooted" and policy.windows and policy.expected_host_seconds is None:
-                ledger.set_rollout(rollout, learned_seconds=ledger.learned_seconds(rollout))
-            return True
+            if outcome in (mine.outcome, "deferred"):
+                return False
+            raise StoreError("%s holds no slot of rollout %s, so it cannot be released" % (host, rollout))
 
     def crowd(self, rollout: str, batch: Sequence[str]) -> Wait | Stop | None:
         """Why the hosts of a batch that still need a slot cannot all have one at the same time. Raises StoreError."""
@@ -220,18 +203,18 @@ class Store:
     def hold(self, rollout: str, reason: str) -> None:
         """Let nothing more go down until :meth:`resume`. Raises StoreError."""
         with self._locked(rollout) as (ledger, _locked):
-            ledger.set_rollout(rollout, held=plain(reason))
+            ledger.change_rollout(rollout, held=plain(reason))
 
     def stop(self, rollout: str, reason: str) -> None:
         """Let nothing more go down. Raises StoreError."""
         with self._locked(rollout) as (ledger, _locked):
-            ledger.set_rollout(rollout, stop_cause=OPERATOR, stop_reason="stopped: " + plain(reason))
+            ledger.change_rollout(rollout, stop_cause=OPERATOR, stop_reason="stopped: " + plain(reason))
 
     def resume(self, rollout: str) -> None:
         """End a hold or a stop. Hosts that failed are still out of service, but have been seen. Raises StoreError."""
         with self._locked(rollout) as (ledger, _locked):
             ledger.acknowledge_failures(rollout)
-            ledger.set_rollout(rollout, held=None, stop_cause=None, stop_reason=None)
+            ledger.change_rollout(rollout, held=None, stop_cause=None, stop_reason=None)
 
 
 def plain(text: str) -> str:

@@ -3,10 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The tables of the store: one schema for SQLite and PostgreSQL.
 
-Moments are seconds since 1970 in UTC. Every change of a rollout's hosts or of itself raises its revision.
+Moments are seconds since 1970 in UTC. A rollout's revision is raised by every change after which a host that waits may
+get another answer.
 """
 
 from __future__ import annotations
+
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import IN_FLIGHT
 
 try:
     import sqlalchemy as sa
@@ -19,7 +22,7 @@ SCHEMA_VERSION = 1
 
 
 class Tables:
-    """The tables. Made when they are first needed, because SQLAlchemy may be missing."""
+    """The tables."""
 
     def __init__(self) -> None:
         self.metadata = sa.MetaData()
@@ -38,7 +41,6 @@ class Tables:
             sa.Column("stop_cause", sa.Text),
             sa.Column("stop_reason", sa.Text),
             sa.Column("held", sa.Text),
-            sa.Column("learned_seconds", sa.Double),
         )
         self.hosts = sa.Table(
             "fleetops_hosts",
@@ -58,7 +60,7 @@ class Tables:
             sa.Column("seconds", sa.Double),
             sa.Index("fleetops_hosts_alike", "rollout", "standing", "domain", "host_class"),
         )
-        in_flight = self.hosts.c.standing == "in flight"
+        in_flight = self.hosts.c.standing == IN_FLIGHT
         # A host is in flight in one rollout at most, whichever controllers ask at the same time.
         sa.Index(
             "fleetops_hosts_in_flight",
@@ -67,3 +69,7 @@ class Tables:
             sqlite_where=in_flight,
             postgresql_where=in_flight,
         )
+
+
+if HAS_SQLALCHEMY:
+    TABLES = Tables()

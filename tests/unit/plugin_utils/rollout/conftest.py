@@ -10,6 +10,7 @@ import postgresql
 import pytest
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database import Database
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store import Store
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.tables import TABLES
 
 
 class Calendar:
@@ -56,6 +57,6 @@ def any_store(request, tmp_path, calendar):
         store = Store(Database(request.getfixturevalue("postgresql_server").url()))
         store.create()
         with store.database.transaction() as connection:
-            store.tables.metadata.drop_all(connection)
+            TABLES.metadata.drop_all(connection)
     yield store
     store.database.close()

@@ -16,7 +16,9 @@ BOOT_ID = "0cdfa0ad-9b1d-4a5d-9e0d-3c1cd2b2f0b5"
 def surveyed(needed=True, blockers=(), before="6.1.0-55", after="6.1.0-56", reasons=("newer",)):
     return {
         "kexec": {
+            "method": "kexec",
             "running": {"release": before, "boot_id": BOOT_ID},
+            "hardware": {"class": "model-x"},
             "target": None if after is None else {"release": after},
             "reboot_needed": needed,
             "reboot_reasons": list(reasons) if needed else [],

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many slots a second fifty processes acquire and release, as fifty forks of Ansible would."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import postgresql
+import pytest
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database import Database
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import holder_of
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.opening import Entry, look, open_rollout
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import Admit
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_input import policy_as_text
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import PENDING, Candidate
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store import Store
+
+pytestmark = pytest.mark.bench
+
+PROCESSES = 50
+HOSTS_EACH = 20
+POLICY = {
+    "max_unavailable": PROCESSES,
+    "failure_domain": "rack",
+    "max_unavailable_per_domain": 25,
+    "canaries_per_class": 0,
+}
+
+LEAST_A_SECOND = 300
+MOST_MEDIAN_SECONDS = 0.050
+
+
+def _work(url: str, number: int, ready: multiprocessing.Barrier, seconds: multiprocessing.Queue) -> None:
+    store = Store(Database(url))
+    store.revision("bench")
+    holder = holder_of(os.getpid())
+    ready.wait()
+    taken = []
+    for host in range(HOSTS_EACH):
+        name = "host%d-%d" % (number, host)
+        start = time.monotonic()
+        reply = store.acquire("bench", name, holder)
+        taken.append(time.monotonic() - start)
+        assert isinstance(reply.answer, Admit), reply.answer
+        store.release("bench", name, holder, "rebooted")
+    seconds.put(taken)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield str(tmp_path / "store.db")
+        return
+    binaries = postgresql.programs()
+    if binaries is None:
+        pytest.skip(postgresql.MISSING)
+    with postgresql.server(binaries, durable=True) as server:
+        yield server.url()
+
+
+def test_slots_a_second(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(Database(url))
+    look(store, "bench", [])
+    names = ["host%d-%d" % (number, host) for number in range(PROCESSES) for host in range(HOSTS_EACH)]
+    entries = [
+        Entry(Candidate(name, "r%d" % (place % 4), "c"), PENDING, None, "", None) for place, name in enumerate(names)
+    ]
+    open_rollout(store, "bench", policy_as_text(POLICY), entries)
+    store.database.close()
+
+    context = multiprocessing.get_context("fork")
+    ready, answers = context.Barrier(PROCESSES + 1), context.Queue()
+    workers = [context.Process(target=_work, args=(url, number, ready, answers)) for number in range(PROCESSES)]
+    for worker in workers:
+        worker.start()
+    ready.wait()
+    start = time.monotonic()
+    taken = [seconds for _worker in workers for seconds in answers.get()]
+    elapsed = time.monotonic() - start
+    for worker in workers:
+        worker.join()
+    a_second, median = len(names) / elapsed, statistics.median(taken)
+    with capsys.disabled():
+        print(
+            "\n%s: %.0f slots acquired and released a second, median acquire %.1f ms, 99 %% %.1f ms"
+            % (
+                store.database.shown.partition(":")[0][:10],
+                a_second,
+                median * 1000,
+                statistics.quantiles(taken, n=100)[98] * 1000,
+            )
+        )
+    assert a_second >= LEAST_A_SECOND
+    assert median <= MOST_MEDIAN_SECONDS
