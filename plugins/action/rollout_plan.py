@@ -4,19 +4,38 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._arguments import validated
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database import (
+    Database,
+    StoreError,
+    default_store,
+)
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.domains import read_domains
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.limits import PolicyError
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.opening import entries_of, look, open_rollout
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Terms
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import make_plan
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_input import (
+    DEFAULTS,
+    policy_as_text,
+    read_policy,
+)
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.show import plan_text
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store import Store
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._table import TableError, terminal_width
 
 ARGUMENT_SPEC = {
     "hosts": {"type": "list", "elements": "str", "required": True},
     "survey": {"type": "str", "required": True},
+    "rollout": {"type": "str"},
+    "store": {"type": "str", "no_log": True},
+    **{name: {"type": "raw"} for name in DEFAULTS},
 }
 
 
@@ -27,11 +46,23 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         arguments = validated(ARGUMENT_SPEC, self._task.args)
-        hostvars = (task_vars or {})["hostvars"]
-        surveys = {host: hostvars[host].get(arguments["survey"]) or {} for host in arguments["hosts"]}
-        plan = make_plan(surveys, (task_vars or {}).get("ansible_limit") or "all")
+        task_vars = task_vars or {}
+        hostvars, hosts, rollout = task_vars["hostvars"], arguments["hosts"], arguments["rollout"]
+        inputs = {name: arguments[name] for name in DEFAULTS}
         try:
+            policy = read_policy(inputs)
+            variable = policy.failure_domain
+            domains = read_domains(variable, {host: hostvars[host].get(variable) for host in hosts})
+            terms = Terms(policy, domains, int(task_vars["ansible_forks"]), datetime.now(timezone.utc))
+            store = None
+            if rollout is not None and not self._task.check_mode:
+                store = Store(Database(arguments["store"] or default_store()))
+                terms = look(store, rollout, hosts).added_to(terms)
+            surveys = {host: hostvars[host].get(arguments["survey"]) or {} for host in hosts}
+            plan = make_plan(surveys, task_vars.get("ansible_limit") or "all", terms)
+            if store is not None and plan.stopped is None:
+                open_rollout(store, rollout, policy_as_text(inputs), entries_of(plan, domains))
             Display().display(plan_text(plan, terminal_width()))
-        except TableError as error:
+        except (PolicyError, StoreError, TableError) as error:
             raise AnsibleActionFail(str(error))
         return {"changed": False, **plan.as_result()}

@@ -112,7 +112,7 @@ class Ledger:
 
     def rollout(self, locked: Locked, now: datetime) -> Rollout:
         """Where it stands."""
-        statement, values = self._do.state, {"the_rollout": locked.name}
+        statement, values = self._do.state, dict[str, Any](the_rollout=locked.name)
         if locked.policy.soak_seconds:
             statement, values = (
                 self._do.state_with_fresh,

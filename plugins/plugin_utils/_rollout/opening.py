@@ -10,17 +10,20 @@ their slots. A stop by the policy ends, because somebody has started the playboo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import Holder, holder_from
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.ledger import moment
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Terms
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import Plan, standing_of
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import OPERATOR
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
     IDLE,
     IN_FLIGHT,
+    PENDING,
     SUCCEEDED,
     Candidate,
 )
@@ -61,6 +64,26 @@ class Known:
     """By an operator."""
     held: str | None
 
+    def added_to(self, terms: Terms) -> Terms:
+        """What a plan has to reckon with."""
+        notes = ["it is held (%s): hosts wait until it is resumed" % self.held] if self.held is not None else []
+        notes += [
+            "hosts of rollout %s, which is not finished, are also in this one: %s" % (rollout, ", ".join(hosts))
+            for rollout, hosts in self._by_rollout().items()
+        ]
+        notes += [
+            "the turn of %s was begun %s by %s and is taken up again"
+            % (host, turn.since.isoformat(" ", "minutes"), turn.holder.shown())
+            for host, turn in self.in_flight.items()
+        ]
+        return replace(terms, in_flight=tuple(self.in_flight), notes=tuple(notes), stopped=self.stopped)
+
+    def _by_rollout(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for host, rollout in self.elsewhere.items():
+            found.setdefault(rollout, []).append(host)
+        return found
+
 
 def look(store: Store, rollout: str, hosts: Sequence[str]) -> Known:
     """What the store knows; it is made where there is none. Raises StoreError."""
@@ -100,6 +123,18 @@ def open_rollout(store: Store, rollout: str, policy: str, entries: Iterable[Entr
         ledger.survey_hosts(
             [row for row in rows if row["host"] in before and not _stays(before[row["host"]], row["standing"])]
         )
+
+
+def entries_of(plan: Plan, domains: Mapping[str, str]) -> list[Entry]:
+    """A plan's hosts, for the store. :param domains: the failure domain of each host; empty where there are none."""
+    planned = [
+        Entry(Candidate(host.name, host.domain, host.host_class), PENDING, None, host.reason, host.boot_id)
+        for host in plan.order
+    ]
+    return planned + [
+        Entry(Candidate(name, domains.get(name, ""), ""), standing_of(outcome), outcome.name, outcome.reason, None)
+        for name, outcome in plan.left_out.items()
+    ]
 
 
 def _stays(before: str, surveyed: str) -> bool:

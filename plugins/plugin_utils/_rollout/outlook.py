@@ -22,6 +22,7 @@ class Terms:
     domains: the failure domain of each host, by name; empty where there are none.
     forks: how many hosts Ansible works on at a time; None where one after the other has its turn.
     in_flight: hosts whose turn an earlier run has begun and not ended.
+    notes, stopped: what the store has to say, and why nothing may go down.
     """
 
     policy: Policy = field(default_factory=lambda: read_policy({}))
@@ -29,6 +30,8 @@ class Terms:
     forks: int | None = None
     now: datetime = datetime(1970, 1, 1, tzinfo=timezone.utc)
     in_flight: Collection[str] = ()
+    notes: tuple[str, ...] = ()
+    stopped: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,13 @@ class Outlook:
 def outlook(terms: Terms, order: Sequence[Candidate], others: Sequence[Group], seconds: Mapping[str, float]) -> Outlook:
     """How a roll in this order goes. :param others: the fleet's other hosts. :param seconds: each host's turn."""
     if not order:
-        return Outlook(0.0, True, (), None)
+        return Outlook(0.0, True, terms.notes, None)
     fleet = len(order) + sum(group.hosts for group in others)
     forecast = forecast_roll(terms.policy, order, others, seconds, terms.forks or fleet, terms.now)
     stops = list(forecast.stops.values())
     ends = forecast.ends or terms.now
     notes = [
+        *terms.notes,
         *_raised(terms.policy, fleet, order, others),
         *_about_forks(terms, fleet),
         *_about_windows(terms, forecast),

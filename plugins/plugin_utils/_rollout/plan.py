@@ -21,7 +21,6 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout im
     IDLE,
     Candidate,
     Group,
-    Policy,
 )
 
 # What a turn takes until something better is known: shutdown, kernel and services; and a server's firmware.
@@ -105,7 +104,7 @@ def make_plan(surveys: Mapping[str, Mapping[str, Any]], limit: str, terms: Terms
         else:
             left_out[name] = judged
     candidates = [Candidate(host.name, host.domain, host.host_class) for host in planned.values()]
-    others = [Group(_standing(left_out[name]), terms.domains.get(name, ""), "", 1) for name in left_out]
+    others = [Group(standing_of(left_out[name]), terms.domains.get(name, ""), "", 1) for name in left_out]
     seconds = {host.name: host.seconds for host in planned.values()}
     resumed = [host for host in candidates if planned[host.name].resumed]
     order = resumed + put_in_order(terms.policy, [host for host in candidates if host not in resumed], others, seconds)
@@ -114,12 +113,13 @@ def make_plan(surveys: Mapping[str, Mapping[str, Any]], limit: str, terms: Terms
     return Plan(
         order=tuple(replace(planned[host.name], stage=stages[host.name]) for host in order),
         left_out=left_out,
-        stopped=(_why_stopped(left_out, limit, terms.policy, len(surveys)) or ahead.obstacle) if order else None,
+        stopped=_why_stopped(left_out, limit, terms, len(surveys)) or ahead.obstacle if order else None,
         outlook=ahead,
     )
 
 
-def _standing(outcome: Outcome) -> str:
+def standing_of(outcome: Outcome) -> str:
+    """Where a host that is left out stands to the limits."""
     return ABSENT if outcome.name in ("unreachable", "failed") else IDLE
 
 
@@ -163,9 +163,11 @@ def _expected_seconds(host: Mapping[str, Any]) -> float:
     return _KEXEC_SECONDS + (_FIRMWARE_SECONDS if None in known else sum(known))
 
 
-def _why_stopped(left_out: Mapping[str, Outcome], limit: str, policy: Policy, fleet: int) -> str | None:
-    missing = [name for name, outcome in left_out.items() if _standing(outcome) == ABSENT]
-    most = policy.max_unavailable.of(fleet)
+def _why_stopped(left_out: Mapping[str, Outcome], limit: str, terms: Terms, fleet: int) -> str | None:
+    if terms.stopped is not None:
+        return terms.stopped
+    missing = [name for name, outcome in left_out.items() if standing_of(outcome) == ABSENT]
+    most = terms.policy.max_unavailable.of(fleet)
     if len(missing) < most:
         return None
     return "%s at a time may be down, and %s could not be surveyed; repair it, or leave it out with --limit '%s'" % (
