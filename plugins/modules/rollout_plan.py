@@ -10,8 +10,8 @@ version_added: 1.0.0
 description:
   - Decides which hosts are to be rebooted, in which order, and which are left out and why, and prints that as a table.
   - Runs once, on the control node. It is part of the playbook C(fleetops.kexec.fast_reboot).
-  - Where O(rollout) is given, the plan and its limits are kept in the store, and M(fleetops.kexec.rollout_slot) holds the
-    hosts to them. Opening the same rollout again, after an interruption or a failure, goes on with what is left.
+  - Where O(rollout) is given, the plan and its limits are kept in the store, and M(fleetops.kexec.rollout_slot) holds
+    the hosts to them. Opening the same rollout again, after an interruption or a failure, goes on with what is left.
 extends_documentation_fragment:
   - fleetops.kexec.attributes
   - fleetops.kexec.attributes.control_node
@@ -32,8 +32,8 @@ options:
     type: str
   store:
     description:
-      - The path of an SQLite file, or C(postgresql+psycopg://user:password@host/database) where several controllers, AWX
-        slices or nodes roll one fleet together.
+      - The path of an SQLite file, or C(postgresql+psycopg://user:password@host/database) where several controllers,
+        AWX slices or nodes roll one fleet together.
       - Where it is not given, the environment variable E(FLEETOPS_KEXEC_STORE) counts, and after that
         C($XDG_STATE_HOME/fleetops-kexec/rollouts.db), by default C(~/.local/state/fleetops-kexec/rollouts.db).
       - A new file is readable for its owner only. A password is better kept in E(PGPASSWORD) or C(~/.pgpass), because
@@ -56,19 +56,21 @@ options:
   max_failures:
     description:
       - How many hosts may fail before nothing more goes down, a number, or a percentage of O(hosts), rounded down.
-      - Outcomes V(failed), V(lost), V(rolled_back) and V(unreachable) of a host's turn count, and turns that have lasted
-        longer than O(deadline_seconds).
+      - Outcomes V(failed), V(lost), V(rolled_back) and V(unreachable) of a host's turn count, and turns that have
+        lasted longer than O(deadline_seconds).
     type: raw
     default: 0
   failure_domain:
-    description: The name of a variable that every host has, such as its rack. Orders hosts, and is needed by the next two.
+    description: The name of a variable that every host has, such as its rack. Orders hosts, and is needed by the next
+      two.
     type: raw
   max_unavailable_per_domain:
     description: How many hosts of one failure domain may be out of service, a number, or a percentage of the domain's.
     type: raw
   max_domains:
     description:
-      - In how many failure domains hosts may be out of service at the same time, a number, or a percentage of all domains.
+      - In how many failure domains hosts may be out of service at the same time, a number, or a percentage of all
+        domains.
     type: raw
   canaries_per_class:
     description:
@@ -90,15 +92,15 @@ options:
       - C(DTSTART;TZID=Europe/Berlin:20261101T020000 RRULE:FREQ=WEEKLY;BYDAY=SU DURATION:PT4H) has a recurrence rule, as
         schedules of AWX do. C(EXRULE) and several C(RRULE) are understood; C(FREQ) is C(HOURLY) or less often.
       - Dicts have the keys C(days), C(start), C(length), C(timezone), or C(rrule), C(length).
-      - A window begins at the local time and lasts so much elapsed time, whatever happens to the clocks. A local time that
-        does not exist then, or exists twice, is read as RFC 5545 says, and the plan tells so.
+      - A window begins at the local time and lasts so much elapsed time, whatever happens to the clocks. A local time
+        that does not exist then, or exists twice, is read as RFC 5545 says, and the plan tells so.
       - A host that would not be back before the window closes is left. When the window has closed, the roll ends.
     type: raw
   blackouts:
     description:
       - Times at which nothing goes down in spite of O(windows), a list, or text with one in a line.
-      - C(2026-12-24), C(2026-12-20..2027-01-02) (the last day included), C(2026-12-20T18:00..2026-12-21T06:00), or dicts
-        with the keys C(from), C(until), C(timezone).
+      - C(2026-12-24), C(2026-12-20..2027-01-02) (the last day included), C(2026-12-20T18:00..2026-12-21T06:00), or
+        dicts with the keys C(from), C(until), C(timezone).
     type: raw
   timezone:
     description: The time zone of O(windows) and O(blackouts) that name none.
@@ -111,8 +113,8 @@ options:
   expected_host_seconds:
     description:
       - What a host's turn takes, to know whether it would be back before a window closes.
-      - Where it is not given it is learned from the hosts that are done, as the time that 95 % of them kept to. Before the
-        first one is done O(deadline_seconds) counts.
+      - Where it is not given it is learned from the hosts that are done, as the time that 95 % of them kept to.
+        Before the first one is done O(deadline_seconds) counts.
     type: raw
   deadline_seconds:
     description:
@@ -163,8 +165,8 @@ order:
   elements: str
 planned:
   description:
-    - For each host that needs a reboot, in order, its kernel now, the kernel that is to run, the reason, its failure domain,
-      class, method, stage and expected seconds, and whether an earlier run has begun its turn (C(resumed)).
+    - For each host that needs a reboot, in order, its kernel now, the kernel that is to run, the reason, its failure
+      domain, class, method, stage and expected seconds, and whether an earlier run has begun its turn (C(resumed)).
   returned: success
   type: dict
 left_out:

@@ -11,9 +11,9 @@ description:
   - Waits until the limits of a rollout allow that this host goes down, and holds its slot until it is released.
   - The limits are those that M(fleetops.kexec.rollout_plan) has put into the store. They hold for all forks and all
     controllers together, whichever die on the way.
-  - A slot belongs to its host and to the run of ansible-playbook that acquired it. It does not end by itself. After its
-    deadline the host counts as lost, and still as down; from then on, or when the run that holds it is known to be gone,
-    another run may acquire it for the same host.
+  - A slot belongs to its host and to the run of ansible-playbook that acquired it. It does not end by itself. After
+    its deadline the host counts as lost, and still as down; from then on, or when the run that holds it is known to
+    be gone, another run may acquire it for the same host.
   - Runs on the control node and does not connect to the host.
 extends_documentation_fragment:
   - fleetops.kexec.attributes
@@ -34,8 +34,8 @@ options:
   outcome:
     description:
       - How the host's turn ended, required with O(state=released).
-      - V(rebooted), V(current) and V(refused) leave it in service. V(deferred) gives the slot back unused, and the host may
-        ask again. The others leave it out of service, and count as failures.
+      - V(rebooted), V(current) and V(refused) leave it in service. V(deferred) gives the slot back unused, and the
+        host may ask again. The others leave it out of service, and count as failures.
     type: str
     choices: [rebooted, current, refused, deferred, failed, rolled_back, lost, unreachable]
   reason:
@@ -44,8 +44,8 @@ options:
     default: ""
   poll_seconds:
     description:
-      - Seconds between two looks into the store. Where more than ten hosts wait, each of them looks less often, down to a
-        tenth.
+      - Seconds between two looks into the store. Where more than ten hosts wait, each of them looks less often, down
+        to a tenth.
     type: float
     default: 1.0
   patience_seconds:
@@ -62,9 +62,10 @@ attributes:
     support: none
     description: What it changes is in the store only.
 notes:
-  - The play needs C(strategy=host_pinned), where each host keeps a worker until it is done, or C(serial=1). Under the strategy
-    C(linear) a host with a slot does not go on before all others of the batch have theirs, and under C(free) those that wait
-    may take all workers. Where hosts would wait for each other so for ever, the task fails and says it.
+  - The play needs C(strategy=host_pinned), where each host keeps a worker until it is done, or C(serial=1). Under the
+    strategy C(linear) a host with a slot does not go on before all others of the batch have theirs, and under C(free)
+    those that wait may take all workers. Where hosts would wait for each other so for ever, the task fails and says
+    it.
   - O(store) needs the Python package SQLAlchemy on the control node, and with PostgreSQL psycopg.
 seealso:
   - module: fleetops.kexec.rollout_plan
@@ -106,8 +107,9 @@ admitted:
   type: bool
 answer:
   description:
-    - V(admitted), V(stopped) where nothing more goes down in this rollout, V(deferred) where this host's turn does not come in
-      this run, because of its window or its failure domain, or V(ended) where another run has seen to the host.
+    - V(admitted), V(stopped) where nothing more goes down in this rollout, V(deferred) where this host's turn does
+      not come in this run, because of its window or its failure domain, or V(ended) where another run has seen to the
+      host.
   returned: success, with O(state=acquired)
   type: str
 reason:
