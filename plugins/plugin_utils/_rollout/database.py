@@ -99,7 +99,8 @@ class Database:
         # The driver's own idea of when a transaction begins is switched off by isolation_level.
         @event.listens_for(engine, "begin")
         def begun(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            if not _is_single(connection):
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
 
         return engine
 
@@ -117,7 +118,8 @@ class Database:
 
         @event.listens_for(engine, "begin")
         def begun(connection: Connection) -> None:
-            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+            if not _is_single(connection):
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
 
         return engine
 
@@ -169,14 +171,14 @@ class Database:
         ends the roll too.
         """
         if not self.is_sqlite:
-            with self.reading() as connection:
+            with self.single() as connection:
                 connection.exec_driver_sql("SELECT set_config('synchronous_commit', 'on', true), txid_current()")
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """For single SELECTs, which wait for nobody. Raises StoreError."""
+    def single(self) -> Iterator[Connection]:
+        """For single statements, which wait for nobody. Raises StoreError."""
         with self._errors(), self._engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection.execution_options(isolation_level=_SINGLE)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -205,6 +207,14 @@ class Database:
         if self._queue is not None:
             os.close(self._queue)
             self._queue = None
+
+
+# SQLAlchemy says that a transaction begins also where there is none.
+_SINGLE = "AUTOCOMMIT"
+
+
+def _is_single(connection: Connection) -> bool:
+    return connection.get_execution_options().get("isolation_level") == _SINGLE
 
 
 _MEANINGS = (

@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.limits import PolicyError, is_blank
-
-# Hosts that are named in an error.
-_MOST_NAMED = 10
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.words import named
 
 
 def read_domains(variable: str | None, values: Mapping[str, Any]) -> dict[str, str]:
@@ -25,14 +23,9 @@ def read_domains(variable: str | None, values: Mapping[str, Any]) -> dict[str, s
     if missing:
         raise PolicyError(
             "failure_domain is %s, and that variable is missing on %s; give it a value there, or leave these hosts out"
-            % (variable, _named(missing))
+            % (variable, named(missing))
         )
     odd = [host for host, value in values.items() if not isinstance(value, str | int | float)]
     if odd:
-        raise PolicyError("failure_domain is %s, and that is no text or number on %s" % (variable, _named(odd)))
+        raise PolicyError("failure_domain is %s, and that is no text or number on %s" % (variable, named(odd)))
     return {host: str(value) for host, value in values.items()}
-
-
-def _named(hosts: list[str]) -> str:
-    shown = ", ".join(hosts[:_MOST_NAMED])
-    return shown if len(hosts) <= _MOST_NAMED else "%s and %d more" % (shown, len(hosts) - _MOST_NAMED)

@@ -24,6 +24,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout im
     Tally,
     Turn,
 )
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.words import counted
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Judge:
         if answer is None:
             down = self._tally.down + 1
             most = _most_down(self._rollout, self._tally)
-            return Admit("%d of %s that may be down, with this one" % (down, _counted(most, "host")))
+            return Admit("%d of %s that may be down, with this one" % (down, counted(most, "host")))
         if isinstance(answer, Wait):
             return Wait(answer.reason, _first(answer.until, self._turning))
         return answer
@@ -127,7 +128,7 @@ def _whole_roll(rollout: Rollout, tally: Tally, now: datetime) -> Wait | Stop | 
         return Stop(rollout.stopped.reason, rollout.stopped.cause)
     allowed = rollout.policy.max_failures.of(tally.fleet, least=0)
     if tally.failures > allowed:
-        return Stop("stopped: %s, %d allowed" % (_counted(tally.failures, "failure"), allowed), FAILURES)
+        return Stop("stopped: %s, %d allowed" % (counted(tally.failures, "failure"), allowed), FAILURES)
     most = _most_down(rollout, tally)
     if tally.gone.total() >= most:
         return Stop(
@@ -182,7 +183,7 @@ def _stage(rollout: Rollout, tally: Tally) -> Wait | None:
             continue
         if tally.started < size:
             return None
-        what = "%d of %s of stage %d proven" % (tally.proven, _counted(size, "host"), number)
+        what = "%d of %s of stage %d proven" % (tally.proven, counted(size, "host"), number)
         return Wait(
             "waiting: " + what + _soaking(rollout, tally.class_soaking.total()), _first(*tally.soak_ends.values())
         )
@@ -213,9 +214,9 @@ def _within_domain(rollout: Rollout, tally: Tally, host: Candidate) -> Wait | St
     where = "of %s %s" % (rollout.policy.failure_domain, host.domain)
     if gone >= most:
         return Stop(
-            "%s %s down without a return in sight, and %d may be down" % (_counted(gone, "host"), where, most), DOMAIN
+            "%s %s down without a return in sight, and %d may be down" % (counted(gone, "host"), where, most), DOMAIN
         )
-    return Wait("waiting: %d of %s %s are down" % (down, _counted(most, "host"), where))
+    return Wait("waiting: %d of %s %s are down" % (down, counted(most, "host"), where))
 
 
 def _domains(rollout: Rollout, tally: Tally, host: Candidate) -> Wait | Stop | None:
@@ -227,10 +228,10 @@ def _domains(rollout: Rollout, tally: Tally, host: Candidate) -> Wait | Stop | N
     if host.domain in touched or len(touched) < most:
         return None
     gone = sum(1 for hosts in tally.gone.values() if hosts)
-    what = "%d %ss have hosts that are down" % (len(touched), rollout.policy.failure_domain)
+    what = "hosts of %s are down" % counted(len(touched), str(rollout.policy.failure_domain))
     if gone >= most:
-        return Stop("%s without a return in sight, and %d may have" % (what, most), DOMAIN)
-    return Wait("waiting: %s, and %d may have" % (what, most))
+        return Stop("%s without a return in sight, and of %d they may be" % (what, most), DOMAIN)
+    return Wait("waiting: %s, and of %d they may be" % (what, most))
 
 
 def _last_start(rollout: Rollout, now: datetime) -> datetime | None:
@@ -246,9 +247,5 @@ def _first(*moments: datetime | None) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def _counted(number: int, noun: str) -> str:
-    return "%d %s%s" % (number, noun, "" if number == 1 else "s")
-
-
 def _are(number: int) -> str:
-    return "%s %s" % (_counted(number, "host"), "is" if number == 1 else "are")
+    return "%s %s" % (counted(number, "host"), "is" if number == 1 else "are")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome import Outcome
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import Plan
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.report import summary
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.words import named
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._table import draw
 
 _TO_TELL_APART = ("stage", "domain", "class")
@@ -22,12 +23,13 @@ def plan_text(plan: Plan, width: int) -> str:
     parts = []
     if plan.order:
         parts.append(_order_table(plan, width))
+    parts += ["Because %s: %s" % (reason, named(hosts)) for reason, hosts in _reasons(plan).items()]
     parts += [_sentence(note) for note in plan.outlook.notes]
     parts += [
         "%s %s" % (name, _LEFT_OUT.get(outcome.name) or "is left out, %s: %s" % (outcome.name, outcome.reason))
         for name, outcome in plan.left_out.items()
     ]
-    parts += ["Mind, %s: %s" % (", ".join(hosts), warning) for warning, hosts in _warned(plan).items()]
+    parts += ["Mind, %s: %s" % (named(hosts), warning) for warning, hosts in _warned(plan).items()]
     if plan.stopped:
         parts.append("Nothing will be rebooted: %s." % plan.stopped)
     elif not plan.order:
@@ -48,7 +50,6 @@ def _order_table(plan: Plan, width: int) -> str:
         ("kernel to run", [host.kernel_after or "?" for host in hosts]),
         ("method", [host.method for host in hosts]),
         ("seconds", ["%.0f" % host.seconds for host in hosts]),
-        ("why", [host.reason for host in hosts]),
     ]
     told = [(name, cells) for name, cells in columns if name not in _TO_TELL_APART or len(set(cells)) > 1]
     return draw([name for name, _cells in told], zip(*(cells for _name, cells in told), strict=True), width)
@@ -56,6 +57,14 @@ def _order_table(plan: Plan, width: int) -> str:
 
 def _sentence(note: str) -> str:
     return note[0].upper() + note[1:] + "."
+
+
+def _reasons(plan: Plan) -> dict[str, list[str]]:
+    """Each reason for a reboot once, with its hosts."""
+    reasons: dict[str, list[str]] = {}
+    for host in plan.order:
+        reasons.setdefault(host.reason, []).append(host.name)
+    return reasons
 
 
 def _warned(plan: Plan) -> dict[str, list[str]]:

@@ -110,7 +110,7 @@ class Store:
 
     def revision(self, rollout: str) -> int | None:
         """A number that is another one after every change; cheap. Raises StoreError."""
-        with self.database.reading() as connection:
+        with self.database.single() as connection:
             found: int | None = connection.scalar(STATEMENTS["told"].revision, {"the_rollout": rollout})
             return found
 

@@ -215,6 +215,15 @@ def test_a_soak_ends_with_time_alone(store, calendar):
     assert isinstance(ask(store, "c"), Admit)
 
 
+def test_a_look_waits_for_no_transaction(store):
+    opened(store)
+    reader = Store(Database(store.database.shown))
+    with store.ledger() as ledger:
+        ledger.change_rollout("roll")
+        assert reader.revision("roll") == 1
+    reader.database.close()
+
+
 ODD = [
     "'; DROP TABLE fleetops_hosts; --",
     'a "quoted" name',
@@ -324,7 +333,7 @@ def test_a_store_that_cannot_be_made(tmp_path):
 
 def test_a_store_that_is_full(store):
     opened(store)
-    with store.database.reading() as connection:
+    with store.database.single() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql("PRAGMA max_page_count = %d" % pages)
     with pytest.raises(StoreError, match="is full: database or disk is full; make room") as error:
@@ -336,7 +345,7 @@ def test_a_store_that_may_not_be_written(tmp_path, monkeypatch):
     path = tmp_path / "store.db"
     opened(Store(Database(str(path)))).database.close()
     database = Database("sqlite:///" + str(path))
-    with database.reading() as connection:
+    with database.single() as connection:
         connection.exec_driver_sql("PRAGMA query_only = ON")
     with pytest.raises(StoreError, match="cannot be written: attempt to write a readonly database"):
         ask(Store(database), "a")
