@@ -14,6 +14,8 @@ import os
 import statistics
 import time
 from collections.abc import Iterator
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import postgresql
@@ -43,7 +45,7 @@ LEAST_A_SECOND = 300
 MOST_MEDIAN_SECONDS = 0.050
 
 
-def _work(url: str, number: int, ready: multiprocessing.Barrier, seconds: multiprocessing.Queue) -> None:
+def _work(url: str, number: int, ready: Barrier, seconds: Queue[list[float]]) -> None:
     store = Store(Database(url))
     store.revision("bench")
     holder = holder_of(os.getpid())
@@ -83,7 +85,8 @@ def test_slots_a_second(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     store.database.close()
 
     context = multiprocessing.get_context("fork")
-    ready, answers = context.Barrier(PROCESSES + 1), context.Queue()
+    ready = context.Barrier(PROCESSES + 1)
+    answers: Queue[list[float]] = context.Queue()
     workers = [context.Process(target=_work, args=(url, number, ready, answers)) for number in range(PROCESSES)]
     for worker in workers:
         worker.start()
@@ -98,7 +101,7 @@ def test_slots_a_second(url: str, capsys: pytest.CaptureFixture[str]) -> None:
         print(
             "\n%s: %.0f slots acquired and released a second, median acquire %.1f ms, 99 %% %.1f ms"
             % (
-                store.database.shown.partition(":")[0][:10],
+                "SQLite" if store.database.is_sqlite else "PostgreSQL",
                 a_second,
                 median * 1000,
                 statistics.quantiles(taken, n=100)[98] * 1000,

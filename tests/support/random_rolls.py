@@ -49,7 +49,7 @@ class Record:
 
     candidate: Candidate
     standing: str
-    holder: int | None = None
+    holder: int = -1
     deadline: float = 0.0
     ended_at: float = 0.0
     outcome: str | None = None

@@ -79,7 +79,7 @@ class Database:
             )
         self._url = _read_url(store)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        self.shown = self._url.database if self.is_sqlite else self._url.render_as_string(hide_password=True)
+        self.shown = str(self._url.database) if self.is_sqlite else self._url.render_as_string(hide_password=True)
         self._queue: int | None = None
         self._engine = self._sqlite() if self.is_sqlite else self._postgresql()
 
@@ -185,10 +185,11 @@ class Database:
         try:
             yield
         except (exc.SQLAlchemyError, sqlite3.Error) as error:
-            raise self._sentence(error)
+            # Not chained: SQLAlchemy's own sentence has the statement and its values in it.
+            raise self._sentence(error) from None
 
     def _sentence(self, error: Exception) -> StoreError:
-        """Of the error, what the database itself said: SQLAlchemy adds the statement and its values."""
+        """What the database itself said, and what to do."""
         said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         password = str(self._url.password or "")
         for secret in {password, quote(password), unquote(password)} - {""}:

@@ -71,5 +71,5 @@ class Tables:
         )
 
 
-if HAS_SQLALCHEMY:
-    TABLES = Tables()
+# Nobody uses them where SQLAlchemy is missing: Database tells so before.
+TABLES: Tables = Tables() if HAS_SQLALCHEMY else None  # type: ignore[assignment]
