@@ -112,16 +112,15 @@ class Database:
                 "the Python package psycopg is missing on the control node, which a store in PostgreSQL needs; "
                 "install psycopg[binary] with pip"
             )
-        engine = sa.create_engine(
-            self._url, pool_size=1, max_overflow=0, connect_args={"connect_timeout": _CONNECT_SECONDS}
+        # Of the connection, because a statement more in each transaction is felt where fifty processes wait.
+        given = self._url.query.get("options", "")
+        options = "%s -c synchronous_commit=off" % (given if isinstance(given, str) else " ".join(given))
+        return sa.create_engine(
+            self._url,
+            pool_size=1,
+            max_overflow=0,
+            connect_args={"connect_timeout": _CONNECT_SECONDS, "options": options.strip()},
         )
-
-        @event.listens_for(engine, "begin")
-        def begun(connection: Connection) -> None:
-            if not _is_single(connection):
-                connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
-
-        return engine
 
     def create_file(self) -> None:
         """Make an empty SQLite file that nobody else can read; SQLite gives the files beside it the same mode."""
