@@ -21,7 +21,7 @@ PACKAGE = "ansible_collections.fleetops.kexec.plugins.module_utils"
 KEPT = 5
 """Slowest inputs, which are to be measured again."""
 HANGS = 300
-"""Seconds after which libFuzzer takes an input for one without end. By the clock on the wall, and others may be busy."""
+"""Seconds on the clock after which libFuzzer takes an input for one without end; the machine may be busy."""
 
 
 class Count(NamedTuple):
