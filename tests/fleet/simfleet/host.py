@@ -1,0 +1,219 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A simulated host: what it is, and what becomes of it when it is rebooted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import asyncssh
+
+from . import world
+from .door import Door
+from .session import Process, Session
+from .spec import OTHER, Behaviour, Event, HostSpec
+
+# A flapping SSH server answers for so long, and is away for so long, in seconds.
+_FLAP_SECONDS = 0.7
+
+
+class SimulatedHost:
+    """A host that is not real.
+
+    :param folder: for its files, as commands see them, and for what it shares with its stand-ins.
+    :param draw: seconds for a reboot. :param note: told what happens to it.
+    """
+
+    def __init__(
+        self, spec: HostSpec, port: int, folder: Path, draw: Callable[[Random], float], seed: str, user_key: str
+    ) -> None:
+        self.name = spec.name
+        self.behaviour = spec.behaviour
+        self.history: list[Event] = []
+        self.quick = True
+        """Whether the commands that quick.py knows are answered without a process."""
+        self._spec = spec
+        self._root, self._state = folder / "root", folder / "state"
+        self._random = Random(seed)
+        self._draw = draw
+        self._user_key = asyncssh.import_authorized_keys(user_key)
+        self._key = asyncssh.generate_private_key("ssh-ed25519")
+        self._door = Door(spec.address, port)
+        self._release = spec.running
+        self._boot_id = ""
+        """Of the present boot; empty while it is down."""
+        self._connections: dict[asyncssh.SSHServerConnection, str] = {}
+        """With the boot that each was made in."""
+        self._sessions: set[Session] = set()
+        self._reboot_under_way: asyncio.Task[None] | None = None
+
+    def install(self, events: Path) -> None:
+        """Make its files."""
+        world.install(
+            self._root, self.name, tuple(sorted({self._spec.running, self._spec.default})), self._spec.default
+        )
+        self._state.mkdir()
+        (self._state / "python").mkdir()
+        (self._state / "events").hardlink_to(events)
+        self.behave(self.behaviour)
+
+    def behave(self, behaviour: Behaviour) -> None:
+        """Behave so from now on."""
+        self.behaviour = behaviour
+        (self._state / "failed_units").write_text("".join(unit + "\n" for unit in behaviour.failed_units))
+        for name, text in (("refuses", behaviour.refuses_reboot), ("hangs", "x" if behaviour.firing_hangs else "")):
+            path = self._state / name
+            if text:
+                path.write_text(text + "\n")
+            else:
+                path.unlink(missing_ok=True)
+
+    def public_key(self) -> str:
+        """Of its SSH server, as in known_hosts."""
+        return self._key.export_public_key().decode().strip()
+
+    async def start(self) -> None:
+        """The boot before the first one that anybody asks for."""
+        if self.behaviour.reachable:
+            await self._boot(self._spec.running, "BOOT_IMAGE=/boot/vmlinuz " + world.ENTRY_CMDLINE, world.BY_GRUB)
+        else:
+            self._go_down()
+
+    def _note(self, event: Event) -> None:
+        self.history.append(event)
+
+    def _happens(self, what: str, detail: str = "") -> None:
+        self._note(Event(time.time(), self.name, what, detail))  # type: ignore[arg-type]
+
+    # Reboots
+
+    def asked(self, way: str, at_once: bool) -> None:
+        """Somebody has asked it for a reboot. :param way: kexec or firmware."""
+        self._happens("asked", way)
+        if self._reboot_under_way is None or self._reboot_under_way.done():
+            self._reboot_under_way = asyncio.create_task(self._reboot(way, at_once))
+
+    def reset(self) -> None:
+        """The reset button: through the firmware at once, whatever state it is in."""
+        if self._reboot_under_way is not None:
+            self._reboot_under_way.cancel()
+        self._go_down()
+        self._reboot_under_way = asyncio.create_task(self._return("firmware"))
+
+    async def _reboot(self, way: str, at_once: bool) -> None:
+        if not at_once:
+            await asyncio.sleep(self.behaviour.stop_seconds)
+        self._go_down()
+        if self.behaviour.comes_back != "never":
+            drawn = self._draw(self._random)
+            fixed = self.behaviour.reboot_seconds
+            await asyncio.sleep(drawn if fixed is None else fixed)
+            await self._return(way)
+
+    def _go_down(self) -> None:
+        if self._boot_id or not self.history:
+            self._happens("down")
+        self._boot_id = ""
+        look = self.behaviour.down_looks
+        self._door.shut(look)
+        for session in self._sessions:
+            session.cut()
+        # Where packets vanish, the client does not hear that its connections are dead.
+        if look != "silent":
+            self._abort_connections()
+
+    def _abort_connections(self) -> None:
+        for connection in list(self._connections):
+            connection.abort()
+
+    async def _return(self, way: str) -> None:
+        release, cmdline, loader = self._what_boots(way)
+        if self.behaviour.new_host_key:
+            self._key = asyncssh.generate_private_key("ssh-ed25519")
+        await self._boot(release, cmdline, loader)
+        for _time in range(self.behaviour.flaps):
+            await asyncio.sleep(_FLAP_SECONDS)
+            self._door.shut("refuses")
+            self._abort_connections()
+            await asyncio.sleep(_FLAP_SECONDS)
+            await self._door.open(self._options())
+
+    def _what_boots(self, way: str) -> tuple[str, str, str]:
+        """Release, command line and boot loader's type of the next boot."""
+        comes_back = self.behaviour.comes_back
+        if way == "firmware" or comes_back == "firmware":
+            return self._spec.default, "BOOT_IMAGE=/boot/vmlinuz " + world.ENTRY_CMDLINE, world.BY_GRUB
+        if comes_back == "old_kernel":
+            return self._release, world.ENTRY_CMDLINE, world.BY_KEXEC
+        image = json.loads((self._state / "image.json").read_text())
+        release = OTHER if comes_back == "other_kernel" else image["release"]
+        return release, image["cmdline"], world.BY_KEXEC
+
+    async def _boot(self, release: str, cmdline: str, loader_type: str) -> None:
+        self._release = release
+        boot_id = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        world.boot(self._root, release, cmdline, loader_type, boot_id)
+        self._boot_id = boot_id
+        await self._door.open(self._options())
+        self._happens("up", boot_id)
+
+    # SSH
+
+    def _options(self) -> asyncssh.SSHServerConnectionOptions:
+        host = self
+
+        class Server(asyncssh.SSHServer):
+            """Keeps the connections."""
+
+            def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+                self._connection = conn
+                host._connections[conn] = host._boot_id
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                host._connections.pop(self._connection, None)
+
+            def auth_completed(self) -> None:
+                host._happens("login")
+
+        return asyncssh.SSHServerConnectionOptions(
+            server_factory=Server,
+            server_host_keys=[self._key],
+            authorized_client_keys=self._user_key,
+            process_factory=self._serve,
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self._root).encode()),
+            encoding=None,
+            line_editor=False,
+            # One of each kind is enough, and cheap.
+            kex_algs=["curve25519-sha256"],
+            encryption_algs=["aes128-gcm@openssh.com"],
+            compression_algs=None,
+        )
+
+    async def _serve(self, process: Process) -> None:
+        """What its SSH server does with a command."""
+        connection = process.channel.get_connection()
+        if not self._boot_id or self._connections.get(connection) != self._boot_id:
+            connection.abort()  # a connection that a reboot has killed, whose client finds out now
+            return
+        session = Session(process, self._root, self._state)
+        self._sessions.add(session)
+        try:
+            await asyncio.sleep(self.behaviour.answer_seconds)
+            if self.behaviour.dies_at and self.behaviour.dies_at in session.command:
+                self._go_down()
+            await session.run(self.quick)
+        finally:
+            self._sessions.discard(session)
+
+
+def log_normal(median: float, sigma: float) -> Callable[[Random], float]:
+    """Draws from that distribution."""
+    return lambda random: random.lognormvariate(math.log(median), sigma)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stands in for the system calls that load and start a kernel, on a simulated host.
+
+Python imports it by itself at every start. The collection makes these calls through one class, SystemCalls in
+_machine.py: when that module is imported, its class is replaced by one that acts on the simulated host's files.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import time
+from types import ModuleType
+from typing import Any
+
+_SEAM = "ansible_collections.fleetops.kexec.plugins.module_utils._machine"
+_COMMANDS = {0x45584543: "kexec", 0x01234567: "firmware"}
+_LOADED = "/sys/kernel/kexec_loaded"
+_IMAGE = "/simulator/image.json"
+
+
+def _simulated(seam: ModuleType) -> type[Any]:
+    class SimulatedCalls(seam.SystemCalls):  # type: ignore[name-defined, misc]
+        """The calls, with a simulated kernel behind them."""
+
+        def kexec_file_load(self, kernel_fd: int, initrd_fd: int, cmdline: bytes | None, flags: int) -> None:
+            """Refuses what Linux refuses of this, and keeps what is to be booted."""
+            with open("/proc/sys/kernel/kexec_load_disabled", encoding="ascii") as disabled:
+                if disabled.read().strip() == "1":
+                    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+            if flags & seam.KEXEC_FILE_UNLOAD:
+                _set_loaded("0")
+                return
+            kernel = os.pread(kernel_fd, os.fstat(kernel_fd).st_size, 0)
+            if kernel[0x202:0x206] != b"HdrS":
+                raise OSError(errno.ENOEXEC, os.strerror(errno.ENOEXEC))
+            release = kernel[0x300:].partition(b" ")[0].decode("ascii")
+            with open(_IMAGE, "w", encoding="ascii") as image:
+                json.dump({"release": release, "cmdline": (cmdline or b"").decode("ascii")}, image)
+            _set_loaded("1")
+
+        def _reboot(self, command: int) -> None:
+            with open("/etc/hostname", encoding="ascii") as stream:
+                name = stream.read().strip()
+            with open("/simulator/events", "w", encoding="ascii") as events:
+                events.write("%s %s now\n" % (name, _COMMANDS[command]))
+            while True:  # the call does not return
+                time.sleep(60)
+
+    return SimulatedCalls
+
+
+def _set_loaded(word: str) -> None:
+    with open(_LOADED, "w", encoding="ascii") as loaded:
+        loaded.write(word + "\n")
+
+
+class _Loader:
+    """Loads the module as its own loader does, which other modules share, and replaces the class."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: Any) -> Any:
+        """See importlib.abc.Loader."""
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """See importlib.abc.Loader."""
+        self._loader.exec_module(module)
+        module.SystemCalls = _simulated(module)  # type: ignore[attr-defined]
+
+
+class _Finder:
+    """Finds the one module where others find it."""
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        """See importlib.abc.MetaPathFinder."""
+        if name != _SEAM:
+            return None
+        sys.meta_path.remove(self)
+        found = [finder.find_spec(name, path, target) for finder in sys.meta_path]
+        spec = next(candidate for candidate in found if candidate is not None)
+        spec.loader = _Loader(spec.loader)
+        return spec
+
+
+sys.meta_path.insert(0, _Finder())
