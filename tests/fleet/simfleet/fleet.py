@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import asyncssh
 from ansible_run import CHECKOUT, Run, run_playbook
@@ -75,7 +75,8 @@ class SimulatedFleet:
         FleetSpec(hosts, seed, median_seconds, sigma, public).write(folder / SPEC)
         self.port = _free_port(hosts[0].address)
         self._process = self._start()
-        self._control = self._connected()
+        self._control: IO[str] | None = None
+        self._connect()
         self.write_known_hosts()
         self._write_inventory()
 
@@ -90,26 +91,25 @@ class SimulatedFleet:
                 stderr=log,
             )
 
-    def _connected(self) -> Any:
+    def _connect(self) -> None:
         """To the control socket, which is there when every host is."""
         deadline = time.monotonic() + _MOST_SECONDS_TO_START
-        control = socket.socket(socket.AF_UNIX)
-        while True:
-            try:
-                control.connect(str(self._folder / SOCKET))
-            except OSError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
+        while self._control is None:
+            with socket.socket(socket.AF_UNIX) as control:
+                if control.connect_ex(str(self._folder / SOCKET)) == 0:
+                    self._control = control.makefile("rw", encoding="utf-8")
+                elif self._process.poll() is not None or time.monotonic() > deadline:
                     self.close()
                     raise SimulatorError("the simulator did not start:\n" + self.log())
-                time.sleep(0.05)
-            else:
-                return control.makefile("rw", encoding="utf-8")
+                else:
+                    time.sleep(0.05)
 
     def log(self) -> str:
         """What the simulator complained of; empty where all is well."""
         return (self._folder / "simulator.log").read_text()
 
     def _call(self, call: str, **arguments: Any) -> Any:
+        assert self._control is not None
         self._control.write(json.dumps({"call": call, "arguments": arguments}) + "\n")
         self._control.flush()
         answer = json.loads(self._control.readline())
@@ -118,9 +118,11 @@ class SimulatedFleet:
         return answer["value"]
 
     def close(self) -> None:
-        """End it, and wait for that."""
+        """End it, and wait for that. Once more does no harm."""
         self._process.terminate()
         self._process.wait(30)
+        if self._control is not None:
+            self._control.close()
 
     # The hosts
 
@@ -136,19 +138,27 @@ class SimulatedFleet:
         """Let a host behave otherwise from now on: the fields of Behaviour."""
         self._call("behave", host=host, values=values)
 
+    def update(self, host: str, default: str) -> None:
+        """Make another kernel of a host its boot loader's default, as a package update does."""
+        self._call("update", host=host, default=default)
+
     def reset(self, host: str) -> None:
         """Press a host's reset button, and wait until it is up."""
         ups = len(self.history(host, "up"))
         self._call("reset", host=host)
-        deadline = time.monotonic() + 10
-        while len(self.history(host, "up")) == ups:
+        self.wait_for(host, "up", ups + 1)
+
+    def wait_for(self, host: str, what: str, count: int = 1, seconds: float = 30.0) -> None:
+        """Until that has happened to a host so often; raises SimulatorError where it does not."""
+        deadline = time.monotonic() + seconds
+        while len(self.history(host, what)) < count:
             if time.monotonic() > deadline:
-                raise SimulatorError("%s does not come back:\n%s" % (host, self.log()))
+                raise SimulatorError("%s was not %s %d times within %g s" % (host, what, count, seconds))
             time.sleep(0.02)
 
-    def answer_all_by_processes(self) -> None:
-        """Run every command, also those that the simulator could answer by itself."""
-        self._call("quick", allowed=False)
+    def answer_by_processes(self, always: bool) -> None:
+        """Whether to run also those commands that the simulator could answer by itself."""
+        self._call("quick", allowed=not always)
 
     def history(self, host: str | None = None, what: str | None = None) -> list[Event]:
         """What has happened, in its order."""
@@ -218,13 +228,19 @@ class SimulatedFleet:
         own = {"ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._folder / "cp"), **(environment or {})}
         return run_playbook(self.inventory, playbook, arguments, variables, record, own)
 
-    def tasks(self, name: str, arguments: Mapping[str, Any], *options: str, **keywords: Any) -> Run:
-        """Run one module on every host. :param keywords: of the play."""
+    def module(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> Run:
+        """Run one module on every host. :param options: of ansible-playbook."""
         self._runs += 1
         play = self._folder / ("play%d.yml" % self._runs)
-        task = {"name": "Run", name: dict(arguments), "ignore_errors": True}
-        play.write_text(json.dumps([{"hosts": "fleet", "gather_facts": False, "tasks": [task], **keywords}]))
-        return self.playbook(*options, playbook=str(play))
+        task = {"name": "Run", name: dict(arguments or {}), "ignore_errors": True}
+        play.write_text(json.dumps([{"hosts": "fleet", "gather_facts": False, "tasks": [task]}]))
+        return self.playbook(*options, playbook=str(play), environment=environment)
 
 
 def _free_port(address: str) -> int:

@@ -11,14 +11,14 @@ import math
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 
 import asyncssh
 
 from . import world
 from .door import Door
-from .session import Process, Session
+from .sandbox import Folders
+from .session import Files, Process, Session
 from .spec import OTHER, Behaviour, Event, HostSpec
 
 # A flapping SSH server answers for so long, and is away for so long, in seconds.
@@ -28,12 +28,12 @@ _FLAP_SECONDS = 0.7
 class SimulatedHost:
     """A host that is not real.
 
-    :param folder: for its files, as commands see them, and for what it shares with its stand-ins.
+    :param folders: where its files are to be.
     :param draw: seconds for a reboot. :param note: told what happens to it.
     """
 
     def __init__(
-        self, spec: HostSpec, port: int, folder: Path, draw: Callable[[Random], float], seed: str, user_key: str
+        self, spec: HostSpec, port: int, folders: Folders, draw: Callable[[Random], float], seed: str, user_key: str
     ) -> None:
         self.name = spec.name
         self.behaviour = spec.behaviour
@@ -41,13 +41,14 @@ class SimulatedHost:
         self.quick = True
         """Whether the commands that quick.py knows are answered without a process."""
         self._spec = spec
-        self._root, self._state = folder / "root", folder / "state"
+        self._folders = folders
         self._random = Random(seed)
         self._draw = draw
         self._user_key = asyncssh.import_authorized_keys(user_key)
         self._key = asyncssh.generate_private_key("ssh-ed25519")
         self._door = Door(spec.address, port)
         self._release = spec.running
+        self._default = spec.default
         self._boot_id = ""
         """Of the present boot; empty while it is down."""
         self._connections: dict[asyncssh.SSHServerConnection, str] = {}
@@ -55,22 +56,25 @@ class SimulatedHost:
         self._sessions: set[Session] = set()
         self._reboot_under_way: asyncio.Task[None] | None = None
 
-    def install(self, events: Path) -> None:
+    def install(self) -> None:
         """Make its files."""
-        world.install(
-            self._root, self.name, tuple(sorted({self._spec.running, self._spec.default})), self._spec.default
-        )
-        self._state.mkdir()
-        (self._state / "python").mkdir()
-        (self._state / "events").hardlink_to(events)
+        world.install(self._folders.root, self.name)
+        self.update(self._default)
+        for name in ("shared", "python"):
+            (self._folders.state / name).mkdir(parents=True)
         self.behave(self.behaviour)
+
+    def update(self, default: str) -> None:
+        """Make that the boot loader's default kernel, beside the one that runs."""
+        self._default = default
+        world.write_boot_folder(self._folders.root, tuple(sorted({self._release, default})), default)
 
     def behave(self, behaviour: Behaviour) -> None:
         """Behave so from now on."""
         self.behaviour = behaviour
-        (self._state / "failed_units").write_text("".join(unit + "\n" for unit in behaviour.failed_units))
+        (self._folders.state / "failed_units").write_text("".join(unit + "\n" for unit in behaviour.failed_units))
         for name, text in (("refuses", behaviour.refuses_reboot), ("hangs", "x" if behaviour.firing_hangs else "")):
-            path = self._state / name
+            path = self._folders.state / name
             if text:
                 path.write_text(text + "\n")
             else:
@@ -150,17 +154,17 @@ class SimulatedHost:
         """Release, command line and boot loader's type of the next boot."""
         comes_back = self.behaviour.comes_back
         if way == "firmware" or comes_back == "firmware":
-            return self._spec.default, "BOOT_IMAGE=/boot/vmlinuz " + world.ENTRY_CMDLINE, world.BY_GRUB
+            return self._default, "BOOT_IMAGE=/boot/vmlinuz " + world.ENTRY_CMDLINE, world.BY_GRUB
         if comes_back == "old_kernel":
             return self._release, world.ENTRY_CMDLINE, world.BY_KEXEC
-        image = json.loads((self._state / "image.json").read_text())
+        image = json.loads((self._folders.state / "image.json").read_text())
         release = OTHER if comes_back == "other_kernel" else image["release"]
         return release, image["cmdline"], world.BY_KEXEC
 
     async def _boot(self, release: str, cmdline: str, loader_type: str) -> None:
         self._release = release
         boot_id = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
-        world.boot(self._root, release, cmdline, loader_type, boot_id)
+        world.boot(self._folders.root, release, cmdline, loader_type, boot_id)
         self._boot_id = boot_id
         await self._door.open(self._options())
         self._happens("up", boot_id)
@@ -188,7 +192,7 @@ class SimulatedHost:
             server_host_keys=[self._key],
             authorized_client_keys=self._user_key,
             process_factory=self._serve,
-            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self._root).encode()),
+            sftp_factory=lambda channel: Files(channel, chroot=str(self._folders.root).encode()),
             encoding=None,
             line_editor=False,
             # One of each kind is enough, and cheap.
@@ -203,7 +207,7 @@ class SimulatedHost:
         if not self._boot_id or self._connections.get(connection) != self._boot_id:
             connection.abort()  # a connection that a reboot has killed, whose client finds out now
             return
-        session = Session(process, self._root, self._state)
+        session = Session(process, self._folders)
         self._sessions.add(session)
         try:
             await asyncio.sleep(self.behaviour.answer_seconds)

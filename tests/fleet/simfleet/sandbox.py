@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 STANDINS = Path(__file__).parent / "standins"
 
@@ -28,18 +29,31 @@ _DEVICES = ("null", "zero", "random", "urandom")
 _SYSTEM = ("/usr/bin", "/usr/lib", "/usr/lib64")
 
 
-def argv(root: Path, state: Path, command: str) -> list[str]:
-    """What runs a command line as root's login shell would.
+EVENTS, COMPILED = "events", "compiled"
+"""In the folder that all hosts share: a FIFO that the simulator reads, and compiled Python."""
 
-    :param root: the host's files. :param state: what the stand-ins share with the simulator.
-    """
+
+class Folders(NamedTuple):
+    """What makes up a host's view."""
+
+    root: Path
+    """The host's files."""
+    state: Path
+    """What its stand-ins share with the simulator."""
+    shared: Path
+    """What the stand-ins of all hosts share with it."""
+
+
+def argv(folders: Folders, command: str) -> list[str]:
+    """What runs a command line as root's login shell would."""
     words = ["bwrap", "--unshare-user", "--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--die-with-parent"]
-    words += ["--bind", str(root), "/"]
+    words += ["--bind", str(folders.root), "/"]
     for folder in _SYSTEM:
         words += ["--ro-bind-try", folder, folder]
-    # Of the programs of the administrator a host has the stand-ins only.
-    words += ["--ro-bind", str(STANDINS / "bin"), "/usr/sbin"]
-    words += ["--bind", str(state), "/simulator", "--ro-bind", str(STANDINS / "python"), "/simulator/python"]
+    # Python has its standard library only, and of the administrator's programs there are the stand-ins only.
+    words += ["--tmpfs", "/usr/lib/python3", "--ro-bind", str(STANDINS / "bin"), "/usr/sbin"]
+    words += ["--bind", str(folders.state), "/simulator", "--bind", str(folders.shared), "/simulator/shared"]
+    words += ["--ro-bind", str(STANDINS / "python"), "/simulator/python"]
     for device in _DEVICES:
         words += ["--dev-bind", "/dev/" + device, "/dev/" + device]
     return [*words, "--chdir", "/root", "--", "/bin/sh", "-c", command]

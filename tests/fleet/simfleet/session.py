@@ -11,7 +11,6 @@ import os
 import pty
 import signal
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import asyncssh
 
@@ -24,16 +23,20 @@ _BLOCK = 65536
 Process = asyncssh.SSHServerProcess[bytes]
 
 
+class Files(asyncssh.SFTPServer):
+    """Takes and gives files of a host's root folder, as the sftp-server of OpenSSH does."""
+
+    def exit(self) -> None:
+        """Tell the client that all went well, which scp wants to hear."""
+        self.channel.exit(0)
+
+
 class Session:
-    """A command that was asked for over SSH.
+    """A command that was asked for over SSH."""
 
-    :param root: the host's files. :param state: what the stand-ins share with the simulator.
-    """
-
-    def __init__(self, process: Process, root: Path, state: Path) -> None:
+    def __init__(self, process: Process, folders: sandbox.Folders) -> None:
         self._process = process
-        self._root = root
-        self._state = state
+        self._folders = folders
         self._child: asyncio.subprocess.Process | None = None
         self._cut = False
 
@@ -52,7 +55,7 @@ class Session:
 
     async def run(self, may_be_quick: bool) -> None:
         """Until the command has ended and the client knows it."""
-        known = quick.answer(self.command, self._root) if may_be_quick else None
+        known = quick.answer(self.command, self._folders.root) if may_be_quick else None
         if known is not None:
             code, printed = known
             text = printed if self._process.term_type is None else printed.replace("\n", "\r\n")
@@ -67,7 +70,7 @@ class Session:
 
     async def _start(self, stdin: int, stdout: int, stderr: int) -> asyncio.subprocess.Process:
         self._child = await asyncio.create_subprocess_exec(
-            *sandbox.argv(self._root, self._state, self.command or "exec /bin/sh"),
+            *sandbox.argv(self._folders, self.command or "exec /bin/sh"),
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from .host import SimulatedHost, log_normal
+from .sandbox import COMPILED, EVENTS, Folders
 from .spec import FleetSpec
 
-SPEC, SOCKET, EVENTS = "fleet.json", "control", "events"
+SPEC, SOCKET = "fleet.json", "control"
 
 
 class Simulator:
@@ -27,30 +28,33 @@ class Simulator:
         spec = FleetSpec.read(folder / SPEC)
         draw = log_normal(spec.median_seconds, spec.sigma)
         self._folder = folder
-        self._hosts = {
-            host.name: SimulatedHost(
-                host, port, folder / "hosts" / host.name, draw, "%d %s" % (spec.seed, host.name), spec.user_key
-            )
-            for host in spec.hosts
-        }
+        self._shared = folder / "shared"
+        self._hosts: dict[str, SimulatedHost] = {}
+        for host in spec.hosts:
+            own = folder / "hosts" / host.name
+            folders = Folders(own / "root", own / "state", self._shared)
+            seed = "%d %s" % (spec.seed, host.name)
+            self._hosts[host.name] = SimulatedHost(host, port, folders, draw, seed, spec.user_key)
         self._calls: Mapping[str, Callable[..., Any]] = {
             "behave": self._behave,
             "history": self._history,
             "keys": lambda: {name: host.public_key() for name, host in self._hosts.items()},
             "quick": self._quick,
             "reset": lambda host: self._hosts[host].reset(),
+            "update": lambda host, default: self._hosts[host].update(default),
             "cpu_seconds": _cpu_seconds,
         }
 
     async def run(self) -> None:
         """Until the process is ended. Raises OSError where the port is taken."""
-        events = self._folder / EVENTS
+        (self._shared / COMPILED).mkdir(parents=True)
+        events = self._shared / EVENTS
         os.mkfifo(events)
         # Open for writing too, so that it never comes to its end.
         stream = os.open(events, os.O_RDWR | os.O_NONBLOCK)
         asyncio.get_running_loop().add_reader(stream, self._read_events, stream)
         for host in self._hosts.values():
-            host.install(events)
+            host.install()
             await host.start()
         server = await asyncio.start_unix_server(self._control, self._folder / SOCKET)
         await server.serve_forever()

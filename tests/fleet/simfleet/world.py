@@ -75,19 +75,22 @@ def _grub_config(default: str, releases: tuple[str, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def install(root: Path, name: str, releases: tuple[str, ...], default: str) -> None:
-    """The files that outlive a reboot: the system, its kernels, and the boot loader's menu."""
+def install(root: Path, name: str) -> None:
+    """The files of the system, which outlive a reboot."""
     for folder in _FOLDERS:
         (root / folder).mkdir(parents=True)
     for link, target in _LINKS.items():
         (root / link).symlink_to(target)
     for path, text in {**_STILL, "etc/hostname": name + "\n"}.items():
         _write(root / path, text)
+
+
+def write_boot_folder(root: Path, releases: tuple[str, ...], default: str) -> None:
+    """Kernels, and the boot loader's menu."""
     for release in releases:
-        (root / "boot").mkdir(exist_ok=True)
+        _write(root / ("boot/config-%s" % release), "CONFIG_KEXEC=y\nCONFIG_KEXEC_FILE=y\n")
         (root / ("boot/vmlinuz-%s" % release)).write_bytes(kernel_image(release))
         (root / ("boot/initrd.img-%s" % release)).write_bytes(initrd_image())
-        _write(root / ("boot/config-%s" % release), "CONFIG_KEXEC=y\nCONFIG_KEXEC_FILE=y\n")
     _write(root / "boot/grub/grubenv", "# GRUB Environment Block\n".ljust(1024, "#"))
     _write(root / "boot/grub/grub.cfg", _grub_config(default, releases))
 
