@@ -51,7 +51,7 @@ def test_a_roll_through_a_difficult_fleet_and_the_same_again_after_a_repair(simu
     }
     assert "untouched: the roll stopped, because sim010 did not come back" in said(run.output)
     assert fleet.most_down() == 1
-    assert fleet.reboots() == {host: 1 for host in ("sim001", *TRIALS, "sim010")}
+    assert fleet.reboots() == dict.fromkeys(("sim001", *TRIALS, "sim010"), 1)
 
     # Somebody has gone to the lost host, mended it, and pressed its button.
     fleet.behave("sim010", comes_back="as_asked")
@@ -63,7 +63,7 @@ def test_a_roll_through_a_difficult_fleet_and_the_same_again_after_a_repair(simu
         **dict.fromkeys(("sim011", "sim012"), "rebooted"),
     }
     assert fleet.most_down() == 1
-    assert fleet.reboots() == {host: 1 for host in ("sim001", *TRIALS, "sim010", "sim011", "sim012")}
+    assert fleet.reboots() == dict.fromkeys(("sim001", *TRIALS, "sim010", "sim011", "sim012"), 1)
     assert releases(fleet) == {**dict.fromkeys(fleet.hosts, NEWER), "sim002": OLDER, "sim009": OLDER}
 
 
@@ -78,7 +78,12 @@ FAILURES: dict[str, tuple[dict[str, Any], str, str, int]] = {
     "the kernel that ran comes back": ({"comes_back": "old_kernel"}, "failed", "but not from the staged image", 1),
     "a kernel comes back that nobody asked for": ({"comes_back": "other_kernel"}, "failed", "was expected", 1),
     "another host key comes back": ({"new_host_key": True}, "failed", "but no command worked within 8 s", 1),
-    "the reboot is refused": ({"refuses_reboot": "Access denied"}, "failed", "the host refused to reboot (return code 1)", 0),
+    "the reboot is refused": (
+        {"refuses_reboot": "Access denied"},
+        "failed",
+        "the host refused to reboot (return code 1)",
+        0,
+    ),
     "it never returns": ({"comes_back": "never", "down_looks": "silent"}, "lost", "did not come back within 8 s", 1),
     "it dies while its kernel is being staged": ({"dies_at": "kexec_load"}, "unreachable", "", 0),
 }

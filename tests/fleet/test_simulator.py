@@ -104,7 +104,11 @@ def knock(fleet: SimulatedFleet) -> str:
             return "silence"
 
 
-LOOKS: list[tuple[Look, str]] = [("refuses", "ConnectionRefusedError"), ("silent", "TimeoutError"), ("accepts", "silence")]
+LOOKS: list[tuple[Look, str]] = [
+    ("refuses", "ConnectionRefusedError"),
+    ("silent", "TimeoutError"),
+    ("accepts", "silence"),
+]
 
 
 @pytest.mark.parametrize(("look", "seen"), LOOKS)

@@ -18,6 +18,7 @@ from vmlab.access import banner
 from vmlab.errors import LabError
 from vmlab.machine import Machine
 
+
 class Fleet:
     """The lab, and Ansible over it."""
 

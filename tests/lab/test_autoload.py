@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from driver import Fleet, Run
+from ansible_run import Run
+from driver import Fleet
 from vmlab.errors import LabError
 
 pytestmark = pytest.mark.soak

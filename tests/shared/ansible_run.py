@@ -37,7 +37,7 @@ class Run:
     output: str
     tasks: list[Task]
     cpu_seconds: float
-    """Of the control node: ansible-playbook, its workers and their ssh clients. Not ssh's own masters, which live on."""
+    """Of ansible-playbook, its workers and their ssh clients, but not of ssh's masters, which live on."""
 
     def of(self, action: str, host: str | None = None) -> list[Task]:
         """Its tasks of one action."""

@@ -36,9 +36,7 @@ def simulated() -> Iterator[Simulated]:
             **options: Any,
         ) -> SimulatedFleet:
             # Not pytest's folder, whose name may be too long for a socket. ssh's masters may still be leaving.
-            folder = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="simfleet-", ignore_cleanup_errors=True)
-            )
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="simfleet-", ignore_cleanup_errors=True))
             fleet = SimulatedFleet(host_specs(hosts, behaviours, **(values or {})), Path(folder), **options)
             stack.callback(fleet.close)
             fleets.append(fleet)

@@ -74,6 +74,7 @@ class SimulatedFleet:
         public = key.export_public_key().decode()
         FleetSpec(hosts, seed, median_seconds, sigma, public).write(folder / SPEC)
         self.port = _free_port(hosts[0].address)
+        _require_sandbox()
         self._process = self._start()
         self._control: IO[str] | None = None
         self._connect()
@@ -232,15 +233,32 @@ class SimulatedFleet:
         self,
         name: str,
         arguments: Mapping[str, Any] | None = None,
-        *options: str,
+        at_a_time: int = 5,
         environment: Mapping[str, str] | None = None,
     ) -> Run:
-        """Run one module on every host. :param options: of ansible-playbook."""
+        """Run one module on every host.
+
+        :param at_a_time: batches of so many. Were they more than there are workers, Ansible would not look at the
+            results of those that have ended while it waits for a worker, and Task.ended would tell nothing.
+        """
         self._runs += 1
-        play = self._folder / ("play%d.yml" % self._runs)
+        path = self._folder / ("play%d.yml" % self._runs)
         task = {"name": "Run", name: dict(arguments or {}), "ignore_errors": True}
-        play.write_text(json.dumps([{"hosts": "fleet", "gather_facts": False, "tasks": [task]}]))
-        return self.playbook(*options, playbook=str(play), environment=environment)
+        play = {"hosts": "fleet", "gather_facts": False, "serial": at_a_time, "tasks": [task]}
+        path.write_text(json.dumps([play]))
+        return self.playbook("--forks", str(at_a_time), playbook=str(path), environment=environment)
+
+
+def _require_sandbox() -> None:
+    """Raises SimulatorError where bubblewrap is missing, or may not do its work."""
+    try:
+        done = subprocess.run(
+            ["bwrap", "--unshare-user", "--ro-bind", "/", "/", "true"], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise SimulatorError("a simulated host needs bubblewrap, not found here. Install: apt-get install bubblewrap")
+    if done.returncode != 0:
+        raise SimulatorError("a simulated host needs user namespaces, and has none here: " + done.stderr.strip())
 
 
 def _free_port(address: str) -> int:

@@ -19,7 +19,7 @@ from . import world
 from .door import Door
 from .sandbox import Folders
 from .session import Files, Process, Session
-from .spec import OTHER, Behaviour, Event, HostSpec
+from .spec import OTHER, Behaviour, Event, HostSpec, What
 
 # A flapping SSH server answers for so long, and is away for so long, in seconds.
 _FLAP_SECONDS = 0.7
@@ -91,11 +91,8 @@ class SimulatedHost:
         else:
             self._go_down()
 
-    def _note(self, event: Event) -> None:
-        self.history.append(event)
-
-    def _happens(self, what: str, detail: str = "") -> None:
-        self._note(Event(time.time(), self.name, what, detail))  # type: ignore[arg-type]
+    def _happens(self, what: What, detail: str = "") -> None:
+        self.history.append(Event(time.time(), self.name, what, detail))
 
     # Reboots
 
@@ -172,23 +169,8 @@ class SimulatedHost:
     # SSH
 
     def _options(self) -> asyncssh.SSHServerConnectionOptions:
-        host = self
-
-        class Server(asyncssh.SSHServer):
-            """Keeps the connections."""
-
-            def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-                self._connection = conn
-                host._connections[conn] = host._boot_id
-
-            def connection_lost(self, exc: Exception | None) -> None:
-                host._connections.pop(self._connection, None)
-
-            def auth_completed(self) -> None:
-                host._happens("login")
-
         return asyncssh.SSHServerConnectionOptions(
-            server_factory=Server,
+            server_factory=lambda: _Server(self),
             server_host_keys=[self._key],
             authorized_client_keys=self._user_key,
             process_factory=self._serve,
@@ -201,9 +183,21 @@ class SimulatedHost:
             compression_algs=None,
         )
 
+    def connected(self, connection: asyncssh.SSHServerConnection) -> None:
+        """Somebody has connected."""
+        self._connections[connection] = self._boot_id
+
+    def disconnected(self, connection: asyncssh.SSHServerConnection) -> None:
+        """A connection has ended."""
+        self._connections.pop(connection, None)
+
+    def logged_in(self) -> None:
+        """Somebody is who they say."""
+        self._happens("login")
+
     async def _serve(self, process: Process) -> None:
         """What its SSH server does with a command."""
-        connection = process.channel.get_connection()
+        connection = process.get_extra_info("connection")
         if not self._boot_id or self._connections.get(connection) != self._boot_id:
             connection.abort()  # a connection that a reboot has killed, whose client finds out now
             return
@@ -216,6 +210,26 @@ class SimulatedHost:
             await session.run(self.quick)
         finally:
             self._sessions.discard(session)
+
+
+class _Server(asyncssh.SSHServer):
+    """Tells the host of a connection."""
+
+    def __init__(self, host: SimulatedHost) -> None:
+        self._host = host
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        """See asyncssh.SSHServer."""
+        self._connection = conn
+        self._host.connected(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncssh.SSHServer."""
+        self._host.disconnected(self._connection)
+
+    def auth_completed(self) -> None:
+        """See asyncssh.SSHServer."""
+        self._host.logged_in()
 
 
 def log_normal(median: float, sigma: float) -> Callable[[Random], float]:

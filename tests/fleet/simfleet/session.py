@@ -56,7 +56,9 @@ class Session:
     async def run(self, may_be_quick: bool) -> None:
         """Until the command has ended and the client knows it."""
         known = quick.answer(self.command, self._folders.root) if may_be_quick else None
-        if known is not None:
+        if self._cut:  # before it began
+            code = 0
+        elif known is not None:
             code, printed = known
             text = printed if self._process.term_type is None else printed.replace("\n", "\r\n")
             self._process.stdout.write(text.encode())
@@ -65,8 +67,9 @@ class Session:
         else:
             code = await self._with_terminal()
         if self._cut:
-            await asyncio.Event().wait()  # whoever asked never hears of it
-        self._process.exit(code)
+            await self._process.wait_closed()  # whoever asked never hears of it
+        else:
+            self._process.exit(code)
 
     async def _start(self, stdin: int, stdout: int, stderr: int) -> asyncio.subprocess.Process:
         self._child = await asyncio.create_subprocess_exec(

@@ -16,6 +16,7 @@ OLDER, NEWER, OTHER = "6.1.0-55-amd64", "6.1.0-56-amd64", "6.1.0-54-amd64"
 
 Way = Literal["as_asked", "firmware", "old_kernel", "other_kernel", "never"]
 Look = Literal["refuses", "silent", "accepts"]
+What = Literal["up", "login", "asked", "down"]
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class Event:
     time: float
     """As time.time()."""
     host: str
-    what: Literal["up", "asked", "down", "login"]
+    what: What
+    """up: SSH answers. asked: for a reboot."""
     detail: str = ""
     """up: the boot id. asked: kexec or firmware."""

@@ -25,7 +25,7 @@ _STILL = {
     "proc/cpuinfo": "processor\t: 0\nmodel name\t: Simulated Processor\n",
     "proc/meminfo": "MemTotal: 8000000 kB\nMemAvailable: 7000000 kB\n",
     "proc/modules": "",
-    "proc/self/mountinfo": "24 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n25 24 0:22 / /proc rw - proc proc rw\n",
+    "proc/self/mountinfo": "24 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n",
     "sys/class/dmi/id/sys_vendor": "fleetops\n",
     "sys/class/dmi/id/product_name": "Simulated Server\n",
     "sys/class/dmi/id/bios_version": "1.0\n",
@@ -65,8 +65,7 @@ def _grub_config(default: str, releases: tuple[str, ...]) -> str:
     lines = ['set default="gnulinux-%s"' % default]
     for release in releases:
         lines += [
-            "menuentry 'Debian GNU/Linux, with Linux %s' --class debian --id 'gnulinux-%s' {"
-            % (release, release),
+            "menuentry 'Debian GNU/Linux, with Linux %s' --class debian --id 'gnulinux-%s' {" % (release, release),
             "\tsearch --no-floppy --fs-uuid --set=root %s" % _ROOT_DEVICE.partition("=")[2],
             "\tlinux\t/boot/vmlinuz-%s %s" % (release, ENTRY_CMDLINE),
             "\tinitrd\t/boot/initrd.img-%s" % release,

@@ -90,7 +90,7 @@ class _Finder:
             return None
         sys.meta_path.remove(self)
         found = [finder.find_spec(name, path, target) for finder in sys.meta_path]
-        spec = next(candidate for candidate in found if candidate is not None)
+        spec: Any = next(candidate for candidate in found if candidate is not None)
         spec.loader = _Loader(spec.loader)
         return spec
 
