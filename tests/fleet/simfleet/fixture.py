@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -17,6 +18,20 @@ from .fleet import SimulatedFleet, host_specs
 from .spec import Behaviour
 
 Simulated = Callable[..., SimulatedFleet]
+
+
+# Where files live in memory, and what a host's take of it: many small ones.
+_MEMORY = Path("/dev/shm")
+_BYTES_OF_A_HOST = 1 << 20
+
+
+def _where(hosts: int) -> str | None:
+    """The folder for so many hosts' files: in memory where there is room, because a disk takes minutes for a thousand.
+
+    Not pytest's, whose name may be too long for a socket.
+    """
+    has_room = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > hosts * _BYTES_OF_A_HOST
+    return str(_MEMORY) if has_room else None
 
 
 @pytest.fixture
@@ -35,8 +50,10 @@ def simulated() -> Iterator[Simulated]:
             values: Mapping[str, Any] | None = None,
             **options: Any,
         ) -> SimulatedFleet:
-            # Not pytest's folder, whose name may be too long for a socket. ssh's masters may still be leaving.
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="simfleet-", ignore_cleanup_errors=True))
+            # ssh's masters may still be leaving when it is removed.
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="simfleet-", dir=_where(hosts), ignore_cleanup_errors=True)
+            )
             fleet = SimulatedFleet(host_specs(hosts, behaviours, **(values or {})), Path(folder), **options)
             stack.callback(fleet.close)
             fleets.append(fleet)

@@ -23,7 +23,6 @@ from .simulator import SOCKET, SPEC
 from .spec import Behaviour, Event, FleetSpec, HostSpec
 
 _NETWORK = 127 << 24 | 77 << 16
-_PORTS = range(22022, 22122)
 _MOST_SECONDS_TO_START = 120.0
 
 
@@ -73,11 +72,11 @@ class SimulatedFleet:
         (folder / "id").chmod(0o600)
         public = key.export_public_key().decode()
         FleetSpec(hosts, seed, median_seconds, sigma, public).write(folder / SPEC)
-        self.port = _free_port(hosts[0].address)
         _require_sandbox()
         self._process = self._start()
         self._control: IO[str] | None = None
         self._connect()
+        self.port = int(self._call("port"))
         self.write_known_hosts()
         self._write_inventory()
 
@@ -85,7 +84,7 @@ class SimulatedFleet:
         path = os.pathsep.join([str(CHECKOUT / "tests/fleet"), str(CHECKOUT / "playbooks/collections"), *sys.path])
         with (self._folder / "simulator.log").open("wb") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "simfleet", str(self._folder), str(self.port)],
+                [sys.executable, "-m", "simfleet", str(self._folder)],
                 env={**os.environ, "PYTHONPATH": path},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -259,16 +258,3 @@ def _require_sandbox() -> None:
         raise SimulatorError("a simulated host needs bubblewrap, not found here. Install: apt-get install bubblewrap")
     if done.returncode != 0:
         raise SimulatorError("a simulated host needs user namespaces, and has none here: " + done.stderr.strip())
-
-
-def _free_port(address: str) -> int:
-    """One for all addresses, below those that Linux gives to connections."""
-    for port in _PORTS:
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind((address, port))
-            except OSError:
-                continue
-            return port
-    raise SimulatorError("the ports %d to %d of %s are all in use" % (_PORTS[0], _PORTS[-1], address))

@@ -29,7 +29,7 @@ class SimulatedHost:
     """A host that is not real.
 
     :param folders: where its files are to be.
-    :param draw: seconds for a reboot. :param note: told what happens to it.
+    :param draw: seconds for a reboot.
     """
 
     def __init__(
@@ -104,10 +104,13 @@ class SimulatedHost:
 
     def reset(self) -> None:
         """The reset button: through the firmware at once, whatever state it is in."""
+        self._die()
+        self._reboot_under_way = asyncio.create_task(self._return("firmware"))
+
+    def _die(self) -> None:
         if self._reboot_under_way is not None:
             self._reboot_under_way.cancel()
         self._go_down()
-        self._reboot_under_way = asyncio.create_task(self._return("firmware"))
 
     async def _reboot(self, way: str, at_once: bool) -> None:
         if not at_once:
@@ -174,7 +177,7 @@ class SimulatedHost:
             server_host_keys=[self._key],
             authorized_client_keys=self._user_key,
             process_factory=self._serve,
-            sftp_factory=lambda channel: Files(channel, chroot=str(self._folders.root).encode()),
+            sftp_factory=lambda channel: Files(channel, self._folders.root, self._hears),
             encoding=None,
             line_editor=False,
             # One of each kind is enough, and cheap.
@@ -195,18 +198,24 @@ class SimulatedHost:
         """Somebody is who they say."""
         self._happens("login")
 
+    def _hears(self, connection: asyncssh.SSHServerConnection) -> bool:
+        """Whether what a client sends over that connection is heard: it is up, and the connection is of this boot."""
+        if self._boot_id and self._connections.get(connection) != self._boot_id:
+            connection.abort()  # and the client finds out that a reboot has killed it
+            return False
+        return bool(self._boot_id)
+
     async def _serve(self, process: Process) -> None:
         """What its SSH server does with a command."""
-        connection = process.get_extra_info("connection")
-        if not self._boot_id or self._connections.get(connection) != self._boot_id:
-            connection.abort()  # a connection that a reboot has killed, whose client finds out now
+        if not self._hears(process.get_extra_info("connection")):
+            await process.wait_closed()
             return
         session = Session(process, self._folders)
         self._sessions.add(session)
         try:
             await asyncio.sleep(self.behaviour.answer_seconds)
             if self.behaviour.dies_at and self.behaviour.dies_at in session.command:
-                self._go_down()
+                self._die()
             await session.run(self.quick)
         finally:
             self._sessions.discard(session)

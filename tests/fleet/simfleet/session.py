@@ -11,6 +11,7 @@ import os
 import pty
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import asyncssh
 
@@ -24,7 +25,25 @@ Process = asyncssh.SSHServerProcess[bytes]
 
 
 class Files(asyncssh.SFTPServer):
-    """Takes and gives files of a host's root folder, as the sftp-server of OpenSSH does."""
+    """Takes and gives files of a host, as the sftp-server of OpenSSH does.
+
+    :param hears: whether the host hears what comes over a connection.
+    """
+
+    def __init__(
+        self,
+        channel: asyncssh.SSHServerChannel[bytes],
+        root: Path,
+        hears: Callable[[asyncssh.SSHServerConnection], bool],
+    ) -> None:
+        super().__init__(channel, chroot=str(root).encode())
+        self._hears = hears
+
+    async def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+        """See asyncssh.SFTPServer."""
+        if not self._hears(self.connection):
+            await self.channel.wait_closed()
+        return super().open(path, pflags, attrs)
 
     def exit(self) -> None:
         """Tell the client that all went well, which scp wants to hear."""

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import resource
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,16 @@ from .sandbox import COMPILED, EVENTS, Folders
 from .spec import FleetSpec
 
 SPEC, SOCKET = "fleet.json", "control"
+_NOBODY = "127.76.0.1"
+_PORTS = range(22022, 22122)
 
 
 class Simulator:
     """A fleet."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._claim = _claimed_port()
+        port = self._claim.getsockname()[1]
         spec = FleetSpec.read(folder / SPEC)
         draw = log_normal(spec.median_seconds, spec.sigma)
         self._folder = folder
@@ -38,6 +43,7 @@ class Simulator:
         self._calls: Mapping[str, Callable[..., Any]] = {
             "behave": self._behave,
             "history": self._history,
+            "port": lambda: port,
             "keys": lambda: {name: host.public_key() for name, host in self._hosts.items()},
             "quick": self._quick,
             "reset": lambda host: self._hosts[host].reset(),
@@ -87,6 +93,23 @@ class Simulator:
     def _quick(self, allowed: bool) -> None:
         for host in self._hosts.values():
             host.quick = allowed
+
+
+def _claimed_port() -> socket.socket:
+    """Holds a port that no other simulator has, below those that Linux gives to connections.
+
+    It is held on an address that no host has, because the hosts' own are free while they are down.
+    """
+    for port in _PORTS:
+        claim = socket.socket()
+        try:
+            claim.bind((_NOBODY, port))
+            claim.listen()
+        except OSError:
+            claim.close()
+        else:
+            return claim
+    raise OSError("the ports %d to %d of %s are all in use" % (_PORTS[0], _PORTS[-1], _NOBODY))
 
 
 def _cpu_seconds() -> float:
