@@ -27,10 +27,10 @@ def releases(fleet: SimulatedFleet) -> dict[str, str]:
 TRIALS = {
     "sim003": Behaviour(stop_seconds=3.0),
     "sim004": Behaviour(answer_seconds=0.3),
-    "sim005": Behaviour(flaps=1),
-    "sim006": Behaviour(down_looks="silent"),
+    "sim005": Behaviour(flaps=2),
+    "sim006": Behaviour(down_looks="silent", reboot_seconds=2.5),
     "sim007": Behaviour(down_looks="accepts"),
-    "sim008": Behaviour(firing_hangs=True, down_looks="silent"),
+    "sim008": Behaviour(firing_hangs=True, down_looks="silent", reboot_seconds=2.5),
 }
 
 

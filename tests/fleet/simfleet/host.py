@@ -21,8 +21,8 @@ from .sandbox import Folders
 from .session import Files, Process, Session
 from .spec import OTHER, Behaviour, Event, HostSpec, What
 
-# A flapping SSH server answers for so long, and is away for so long, in seconds.
-_FLAP_SECONDS = 0.7
+# A flapping SSH server answers for so long, which is too short for a login and a command, and is then away, in seconds.
+_FLAP_UP, _FLAP_AWAY = 0.1, 0.7
 
 
 class SimulatedHost:
@@ -144,10 +144,10 @@ class SimulatedHost:
             self._key = asyncssh.generate_private_key("ssh-ed25519")
         await self._boot(release, cmdline, loader)
         for _time in range(self.behaviour.flaps):
-            await asyncio.sleep(_FLAP_SECONDS)
+            await asyncio.sleep(_FLAP_UP)
             self._door.shut("refuses")
             self._abort_connections()
-            await asyncio.sleep(_FLAP_SECONDS)
+            await asyncio.sleep(_FLAP_AWAY)
             await self._door.open(self._options())
 
     def _what_boots(self, way: str) -> tuple[str, str, str]:
