@@ -27,9 +27,15 @@ test: setup  ## everything: check, other Pythons, ansible-test, the archive, sim
 	@python tools/run.py test $(CHECKS) targets sanity integration package fleet lab
 
 .PHONY: soak
-soak: setup  ## what takes longer on real machines: every variant, autoload, pushed kernels (about an hour)
+soak: setup  ## a million bad inputs for the parsers; every variant, autoload, pushed kernels on real machines (hours)
 	tools/setup lab
 	$(PYTEST) -m soak tests
+
+.PHONY: bench
+bench: setup  ## what it takes, side by side with the peers: on virtual machines and simulated hosts
+	tools/setup lab
+	tools/setup fleet
+	$(PYTEST) -m bench tests
 
 .PHONY: demo demo-down
 demo: setup  ## three virtual machines get a newer kernel and are rebooted into it, fast

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kernel command lines: taken apart as the kernel does, cleaned, and made ready to be staged. Pure."""
 
+import re
 from typing import List, Optional, Sequence, Tuple
 
 # The one-time token on the staged command line. Read back from /proc/cmdline after the reboot, it proves
@@ -16,6 +17,8 @@ _LEFT_OUT = ("BOOT_IMAGE=", "elfcorehdr=", "disable_cpu_apicid=")
 # All that follows this word goes to init, not to the kernel (kernel/params.c, parse_args).
 _TO_INIT = "--"
 
+_WORD = re.compile(r'(?:[^ \t\n\r\v\f"]|"[^"]*(?:"|\Z))+')
+
 
 def split(line: str) -> List[str]:
     """The words of a command line, quotes kept, as the kernel separates them (lib/cmdline.c, next_arg).
@@ -23,24 +26,21 @@ def split(line: str) -> List[str]:
     White space inside double quotes does not separate; a quote that is never closed reaches to the end.
     ``" ".join(split(line))`` has the same words again.
     """
-    words: List[str] = []
-    word = ""
-    quoted = False
-    for character in line:
-        if character == '"':
-            quoted = not quoted
-        if character in " \t\n\r\v\f" and not quoted:
-            if word:
-                words.append(word)
-            word = ""
-        else:
-            word += character
-    return words + [word] if word else words
+    return _WORD.findall(line)
 
 
 def has_open_quote(line: str) -> bool:
     """Whether a double quote is opened and never closed, which would swallow every word appended after it."""
     return line.count('"') % 2 == 1
+
+
+def problem_of(line: str) -> Optional[str]:
+    """Why nothing can be appended to this command line, or the kernel would not get it whole; None where it is well."""
+    if has_open_quote(line):
+        return "a double quote is never closed in the command line %r" % line
+    if "\0" in line:
+        return "there is a NUL byte in the command line %r" % line
+    return None
 
 
 def token_of(line: str) -> Optional[str]:
@@ -102,9 +102,10 @@ def staged(words: Sequence[str], token: str, panic_seconds: int) -> str:
         return " ".join(_insert_for_kernel(words, ["panic=%d" % panic_seconds, token_word]))
     # Behind somebody else's panic= the token would make it look like ours.
     kernels, inits = _parts(words)
-    if kernels and kernels[-1].startswith("panic="):
-        return " ".join(kernels[:-1] + [token_word, kernels[-1]] + inits)
-    return " ".join(kernels + [token_word] + inits)
+    place = len(kernels)
+    while place and kernels[place - 1].startswith("panic="):
+        place -= 1
+    return " ".join(kernels[:place] + [token_word] + kernels[place:] + inits)
 
 
 def _insert_for_kernel(words: Sequence[str], new: Sequence[str]) -> List[str]:

@@ -10,7 +10,7 @@ machine then dies after the jump. What can be seen in a file's own structure is 
 import re
 import struct
 import zlib
-from typing import Any, BinaryIO, Callable, NamedTuple, Optional, Tuple, Type
+from typing import Any, BinaryIO, Callable, FrozenSet, NamedTuple, Optional, Set, Tuple, Type
 
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError
 
@@ -71,6 +71,8 @@ def _x86_version(stream: BinaryIO, header: bytes, setup_size: int) -> Optional[s
     stream.seek(pointer + _SECTOR)
     text = stream.read(512).split(b"\0")[0].decode("ascii", "replace")
     release, _unused, build = text.partition(" ")
+    if not release:
+        return None
     return release + " " + build[build.find("#") :] if "#" in build else release
 
 
@@ -80,26 +82,48 @@ _CPIO_MAGICS = (b"070701", b"070702")
 _HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{104}")
 
 
-def check_initrd(stream: BinaryIO, path: str) -> None:
+# What stands in an archive where it has modules: the names of its members.
+_MODULES = re.compile(rb"lib/modules/([0-9]+\.[0-9]+[!-.0-~]{0,200})[/\0]")
+_LONGEST_NAME = 256
+
+
+class _Releases:
+    """The kernel releases for which an archive has modules, found while it goes by in pieces."""
+
+    def __init__(self) -> None:
+        self.found: Set[str] = set()
+        self._end = b""
+
+    def see(self, piece: bytes) -> None:
+        """Take the next piece."""
+        text = self._end + piece
+        self.found.update(release.decode("ascii") for release in _MODULES.findall(text))
+        self._end = text[-_LONGEST_NAME:]
+
+
+def check_initrd(stream: BinaryIO, path: str) -> FrozenSet[str]:
     """Follow the parts of an opened initrd to its end. Raises KexecError where it is none, or is truncated.
+
+    Returns the kernel releases for which it has modules, as far as Python can unpack it, which it cannot with zstd,
+    lz4 and lzo.
 
     An initramfs is a row of cpio archives, plain or compressed (Documentation/driver-api/early-userspace/
     buffer-format.rst); Debian and Red Hat put plain archives with microcode before the compressed main one.
     """
     size = stream.seek(0, 2)
+    releases = _Releases()
     offset = 0
-    while True:
+    while offset < size:
         stream.seek(offset)
         magic = stream.read(6)
         if not magic.strip(b"\0"):
             offset = _skip_padding(stream, offset)
-            if offset >= size:
-                return
         elif magic in _CPIO_MAGICS:
-            offset = _cpio_end(stream, offset, size, path)
+            offset = _cpio_end(stream, offset, size, path, releases)
         else:
-            _check_compressed(stream, offset, size, path, magic)
-            return
+            _check_compressed(stream, offset, size, path, magic, releases)
+            break
+    return frozenset(releases.found)
 
 
 def _skip_padding(stream: BinaryIO, offset: int) -> int:
@@ -119,7 +143,7 @@ def _truncated(path: str) -> KexecError:
     )
 
 
-def _cpio_end(stream: BinaryIO, offset: int, size: int, path: str) -> int:
+def _cpio_end(stream: BinaryIO, offset: int, size: int, path: str, releases: _Releases) -> int:
     """Where the plain cpio archive that begins at *offset* ends: after its member TRAILER!!!."""
     while True:
         stream.seek(offset)
@@ -133,6 +157,7 @@ def _cpio_end(stream: BinaryIO, offset: int, size: int, path: str) -> int:
         offset += _pad4(_CPIO_HEADER + name_size) + _pad4(file_size)
         if len(name) < name_size or offset > size + 3:
             raise _truncated(path)
+        releases.see(name)
         if name.rstrip(b"\0") == b"TRAILER!!!":
             return offset
 
@@ -141,11 +166,11 @@ def _pad4(length: int) -> int:
     return (length + 3) & ~3
 
 
-def _check_compressed(stream: BinaryIO, offset: int, size: int, path: str, magic: bytes) -> None:
+def _check_compressed(stream: BinaryIO, offset: int, size: int, path: str, magic: bytes, releases: _Releases) -> None:
     for start, is_whole in _COMPRESSIONS:
         if magic.startswith(start):
             stream.seek(offset)
-            if not is_whole(stream, size):
+            if not is_whole(stream, size, releases):
                 raise _truncated(path)
             return
     raise KexecError(
@@ -154,7 +179,7 @@ def _check_compressed(stream: BinaryIO, offset: int, size: int, path: str, magic
     )
 
 
-def _zstd_is_whole(stream: BinaryIO, size: int) -> bool:
+def _zstd_is_whole(stream: BinaryIO, size: int, _releases: _Releases) -> bool:
     """Follow the block headers of a zstd frame to its last block (RFC 8878, 3.1.1); nothing is unpacked."""
     descriptor_byte = stream.read(5)[4:]
     if not descriptor_byte:
@@ -177,7 +202,7 @@ def _zstd_is_whole(stream: BinaryIO, size: int) -> bool:
             return end <= size
 
 
-def _lz4_is_whole(stream: BinaryIO, size: int) -> bool:
+def _lz4_is_whole(stream: BinaryIO, size: int, _releases: _Releases) -> bool:
     """Follow the block lengths of the legacy lz4 format, the one that Linux reads (lib/decompress_unlz4.c)."""
     offset = stream.seek(4, 1)
     while offset < size:
@@ -189,48 +214,68 @@ def _lz4_is_whole(stream: BinaryIO, size: int) -> bool:
     return offset == size
 
 
-def _gzip_is_whole(stream: BinaryIO, _size: int) -> bool:
-    return _unpacks(stream, zlib.decompressobj(wbits=31), (zlib.error,))
+_BLOCK = 1 << 20
+# Of a file that unpacks to more, nothing is said beyond.
+_MOST_UNPACKED = 1 << 30
 
 
-def _bzip2_is_whole(stream: BinaryIO, _size: int) -> bool:
+def _gzip_is_whole(stream: BinaryIO, _size: int, releases: _Releases) -> bool:
+    decompressor = zlib.decompressobj(wbits=31)
+    unpacked = 0
+    while not decompressor.eof and unpacked < _MOST_UNPACKED:
+        block = decompressor.unconsumed_tail or stream.read(_BLOCK)
+        try:
+            piece = decompressor.decompress(block, _BLOCK)
+        except zlib.error:
+            return False
+        if not block and not piece:
+            return False
+        releases.see(piece)
+        unpacked += len(piece)
+    return True
+
+
+def _bzip2_is_whole(stream: BinaryIO, _size: int, releases: _Releases) -> bool:
     try:
         import bz2
     except ImportError:  # a minimal Python, such as Debian's python3-minimal: nothing can be said
         return True
-    return _unpacks(stream, bz2.BZ2Decompressor(), (OSError,))
+    return _unpacks(stream, bz2.BZ2Decompressor(), (OSError,), releases)
 
 
-def _xz_is_whole(stream: BinaryIO, _size: int) -> bool:
+def _xz_is_whole(stream: BinaryIO, _size: int, releases: _Releases) -> bool:
     try:
         import lzma
     except ImportError:  # as above
         return True
-    return _unpacks(stream, lzma.LZMADecompressor(), (lzma.LZMAError,))
+    return _unpacks(stream, lzma.LZMADecompressor(), (lzma.LZMAError,), releases)
 
 
-def _unpacks(stream: BinaryIO, decompressor: Any, errors: Tuple[Type[Exception], ...]) -> bool:
-    """Unpack to the end mark and throw the content away, for formats whose blocks cannot be followed otherwise."""
-    while not decompressor.eof:
-        block = stream.read(1 << 20)
-        if not block:
+def _unpacks(stream: BinaryIO, decompressor: Any, errors: Tuple[Type[Exception], ...], releases: _Releases) -> bool:
+    """Unpack to the end mark, piece by piece, for formats whose blocks cannot be followed otherwise."""
+    unpacked = 0
+    while not decompressor.eof and unpacked < _MOST_UNPACKED:
+        block = stream.read(_BLOCK) if decompressor.needs_input else b""
+        if decompressor.needs_input and not block:
             return False
         try:
-            decompressor.decompress(block)
+            piece = decompressor.decompress(block, _BLOCK)
         except errors:
             return False
+        releases.see(piece)
+        unpacked += len(piece)
     return True
 
 
 _LZ4_MAGIC = b"\x02\x21\x4c\x18"
 
 # The compressions of init/Kconfig; lzo is the one that is not followed.
-_COMPRESSIONS: Tuple[Tuple[bytes, Callable[[BinaryIO, int], bool]], ...] = (
+_COMPRESSIONS: Tuple[Tuple[bytes, Callable[[BinaryIO, int, _Releases], bool]], ...] = (
     (b"\x28\xb5\x2f\xfd", _zstd_is_whole),
     (b"\x1f\x8b", _gzip_is_whole),
     (b"\xfd7zXZ", _xz_is_whole),
     (b"\x5d\x00\x00", _xz_is_whole),
     (b"BZh", _bzip2_is_whole),
     (_LZ4_MAGIC, _lz4_is_whole),
-    (b"\x89LZO", lambda _stream, _size: True),
+    (b"\x89LZO", lambda _stream, _size, _releases: True),
 )

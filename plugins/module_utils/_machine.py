@@ -11,6 +11,7 @@ above this file is then ordinary, pure Python.
 import ctypes
 import errno
 import os
+import re
 import stat
 import struct
 import tempfile
@@ -57,6 +58,10 @@ class Space(NamedTuple):
     free: int
     total: int
 
+
+# A NUL, and halves of characters that stand for no byte (PEP 383).
+_NO_PATH = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
+_HALF = re.compile("[\ud800-\udfff]")
 
 # Runs an argument list with LC_ALL=C; raises OSError where the program cannot be started.
 RunCommand = Callable[[Sequence[str]], Tuple[int, str, str]]
@@ -128,7 +133,12 @@ class Machine:
         self.arch = os.uname().machine if arch is None else arch
 
     def path(self, path: str) -> str:
-        """Where *path* of the machine lies for the system calls of this process."""
+        """Where *path* of the machine lies for the system calls of this process; raises KexecError for what is none.
+
+        Files and programs of the host name paths, and no system call takes these.
+        """
+        if _NO_PATH.search(path) is not None:
+            raise KexecError("%r cannot be the path of a file; correct what names it" % path)
         return os.path.join(self._root, path.lstrip("/"))
 
     def exists(self, path: str) -> bool:
@@ -281,7 +291,7 @@ def machine_of(module: Any) -> Machine:
 def shown(value: Any) -> Any:
     """A value for a module's result: bytes that were no UTF-8 become replacement characters, tuples lists."""
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return _HALF.sub("\ufffd", value)
     if isinstance(value, dict):
         return {shown(key): shown(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -49,6 +49,8 @@ def signature_of(stream: BinaryIO) -> str:
     offset, size = layout.certificates
     if size == 0:
         return UNSIGNED
+    if layout.header_size + sum(length for _start, length in layout.sections) > len(content):
+        return ALTERED  # sections over each other: no compiler makes them so
     certificates = content[offset : offset + size]
     covered = _covered(content, layout)
     # The digest stands in the signature as it is (Windows Authenticode PE Signature Format, SpcIndirectDataContent).

@@ -65,6 +65,12 @@ def kernel_version(running: Running) -> str:
     return running.release + " " + running.version
 
 
+def release_in_initrd_name(initrd: str) -> Optional[str]:
+    """The release that the name of an initial RAM disk states; None where it states none."""
+    matched = re.search(r"/(?:initrd\.img|initramfs|initrd)-([0-9]+\.[0-9]+[^/]*?)(?:\.img)?$", initrd)
+    return matched.group(1) if matched else None
+
+
 def release_in_name(kernel: str) -> Optional[str]:
     """The release that a kernel's file name states: ``/boot/vmlinuz-6.1.0-55-cloud-amd64``."""
     matched = re.search(r"/(?:vmlinuz|vmlinux|Image|kernel)-([^/]+)$", kernel)

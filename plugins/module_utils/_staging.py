@@ -22,6 +22,7 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._target import (
     Selection,
     Target,
     inspect_kernel,
+    other_initrds,
     select_target,
 )
 
@@ -50,11 +51,22 @@ def read_record(machine: Machine, boot_id: str) -> Optional[Record]:
     if not _kexec.is_loaded(machine):
         return None
     try:
-        values = json.loads(machine.read_text(RECORD))
-        record = Record(**values)._replace(initrds=tuple(values["initrds"]), identities=tuple(values["identities"]))
-    except (KexecError, ValueError, TypeError, KeyError):
+        record = _record_of(json.loads(machine.read_text(RECORD)))
+    except (KexecError, ValueError, RecursionError):
         return None  # absent or not ours: nobody knows then what is loaded
-    return record if record.boot_id == boot_id else None
+    return record if record is not None and record.boot_id == boot_id else None
+
+
+def _record_of(values: Any) -> Optional[Record]:
+    """None where these are not the values of a record."""
+    if not isinstance(values, dict) or set(values) != set(Record._fields):
+        return None
+    for name, value in values.items():
+        texts = value if name in ("initrds", "identities") else [value]
+        may_be_unknown = name in ("entry", "release") and value is None
+        if not may_be_unknown and not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
+            return None
+    return Record(**values)._replace(initrds=tuple(values["initrds"]), identities=tuple(values["identities"]))
 
 
 class Request(NamedTuple):
@@ -106,6 +118,8 @@ class Wanted(NamedTuple):
     words: Tuple[str, ...]
     panic_seconds: int
     identities: Tuple[str, ...]
+    doubts: Tuple[str, ...] = ()
+    """What an operator should know of the files, as sentences."""
 
     def cmdline(self, token: str) -> str:
         """The full command line with that token."""
@@ -129,15 +143,14 @@ def _wanted_image(machine: Machine, target: Target, request: Request) -> Wanted:
     line = target.cmdline if request.cmdline is None else request.cmdline
     if request.cmdline is not None and not request.cmdline.strip():
         raise KexecError("the command line that was given is empty: the kernel would not find its root file system")
-    if _cmdline.has_open_quote(line):
-        raise KexecError("a double quote is never closed in the command line %r" % line)
-    if "\0" in " ".join((line,) + request.append):
-        raise KexecError("there is a NUL byte in the command line %r" % line)
+    for text in (line, " ".join(request.append)):
+        problem = _cmdline.problem_of(text)
+        if problem is not None:
+            raise KexecError(problem)
     words = tuple(_cmdline.edit(_cmdline.clean(line), request.append, request.remove))
     files = (target.kernel,) + target.initrds
     wanted = Wanted(target, words, request.panic_seconds, tuple(_identity(machine, path) for path in files))
-    _check(machine, wanted)
-    return wanted
+    return wanted._replace(doubts=tuple(_check(machine, wanted)))
 
 
 def _identity(machine: Machine, path: str) -> str:
@@ -155,16 +168,19 @@ def _identity(machine: Machine, path: str) -> str:
     )
 
 
-def _check(machine: Machine, wanted: Wanted) -> None:
+def _check(machine: Machine, wanted: Wanted) -> List[str]:
+    """What is to be doubted, as sentences; raises KexecError for what cannot work."""
     limit = inspect_kernel(machine, wanted.target.kernel).cmdline_limit
     length = len(wanted.cmdline(new_token()).encode("utf-8", "surrogateescape"))
     if length > limit:
         raise KexecError(
             "the command line is too long: %d bytes, and %s takes %d at most" % (length, wanted.target.kernel, limit)
         )
+    found = {}
     for initrd in wanted.target.initrds:
         with os.fdopen(machine.open_regular(initrd, "initrd"), "rb") as stream:
-            check_initrd(stream, initrd)
+            found[initrd] = check_initrd(stream, initrd)
+    return other_initrds(wanted.target, found)
 
 
 def new_token() -> str:
@@ -205,8 +221,10 @@ class Plan(NamedTuple):
 
     def warnings(self) -> List[str]:
         """What an operator should know before this is booted."""
-        if self.wanted is None or self.wanted.target.initrds:
+        if self.wanted is None:
             return []
+        if self.wanted.target.initrds:
+            return list(self.wanted.doubts)
         return [
             "%s is staged without an initrd, which most distributions' kernels need to find their root file system"
             % self.wanted.target.kernel

@@ -5,13 +5,17 @@
 
 import os
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import BootConfig, BootEntry
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.version_order import newest
 from ansible_collections.fleetops.kexec.plugins.module_utils._kernel_image import KernelImage, read_kernel
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
-from ansible_collections.fleetops.kexec.plugins.module_utils._running import Running, release_in_name
+from ansible_collections.fleetops.kexec.plugins.module_utils._running import (
+    Running,
+    release_in_initrd_name,
+    release_in_name,
+)
 
 # Where distributions keep the kernel and the initrd of a release; the first that exists is taken.
 _KERNEL_FILES = ("/boot/vmlinuz-%s", "/boot/vmlinux-%s", "/boot/Image-%s", "/lib/modules/%s/vmlinuz")
@@ -35,6 +39,26 @@ class Target(NamedTuple):
     entry: Optional[str]
     """The id of the boot loader's entry; None for files."""
     title: Optional[str]
+
+
+def other_initrds(target: Target, found: Dict[str, FrozenSet[str]]) -> List[str]:
+    """Which initial RAM disks are made for another kernel than the target's, as sentences.
+
+    :param found: the releases for which each has modules, as far as that was looked for. Without any it may well
+        serve every kernel.
+    """
+    sentences = []
+    for initrd in target.initrds:
+        named = release_in_initrd_name(initrd)
+        if named == release_in_name(target.kernel):
+            named = None  # Some distributions name both by less than the release.
+        releases = found.get(initrd) or frozenset([] if named is None else [named])
+        if target.release is not None and releases and target.release not in releases:
+            sentences.append(
+                "the initrd %s is made for the kernel %s, and not for %s, which may not find its root file system by it"
+                % (initrd, ", ".join(sorted(releases)), target.release)
+            )
+    return sentences
 
 
 class Selection(NamedTuple):

@@ -57,8 +57,7 @@ notes:
   - An image that somebody else has staged is not replaced where systemd itself takes it for a kexec. C(reboot) and
     C(shutdown -r) do so, C(systemctl reboot) since systemd 255.
   - With sysvinit it sets C(LOAD_KEXEC) for Debian's kexec-tools, which must be there. They load C(/vmlinuz), which need
-    not be the boot loader's default. There C(touch /no-kexec-reboot) gives one reboot through the firmware. This has
-    not been tried on a real machine.
+    not be the boot loader's default. There C(touch /no-kexec-reboot) gives one reboot through the firmware.
 seealso:
   - module: fleetops.kexec.kexec_load
   - module: fleetops.kexec.kexec_reboot

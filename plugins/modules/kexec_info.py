@@ -328,7 +328,8 @@ kexec:
             - Without remedy here, V(container), V(not_root), V(no_kexec), V(load_disabled), V(load_limit),
               V(no_call), V(init), V(boot_loader), V(target).
             - The kernel that is to run, V(unsigned_kernel), V(altered_kernel), V(no_room), V(crash_kernel),
-              V(boot_entry_files).
+              V(boot_entry_files), V(cmdline) (the command line has a quote that is never closed), V(other_initrd) (an
+              initial RAM disk is named for another kernel).
             - The machine, V(xen), V(confidential_guest), V(luks_passphrase), V(tpm_sealed), V(firmware_update),
               V(root_full).
             - Hardware and drivers, V(nvidia), V(radeon_rn50), V(meteor_lake), V(smart_array), V(mellanox_firmware),

@@ -94,6 +94,8 @@ notes:
     proves that this image has booted. Tokens of earlier stagings are left out.
   - Idempotent by a record in C(/run/fleetops-kexec), valid for this boot and for the very files that were staged. The
     kernel itself does not tell what is loaded.
+  - An initial RAM disk that has modules for other kernels only is warned of, by its content where Python can unpack it
+    (not C(zstd), C(lz4) and C(lzo)), else by its name.
 seealso:
   - module: fleetops.kexec.kexec_info
   - module: fleetops.kexec.kexec_reboot

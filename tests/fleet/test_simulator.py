@@ -82,6 +82,14 @@ def test_modules_get_there_however_ansible_sends_them(simulated: Simulated, envi
     assert (kexec["running"]["release"], kexec["target"]["release"], kexec["blockers"]) == (OLDER, NEWER, [])
 
 
+def test_its_failed_units_are_told_by_systemctl(simulated: Simulated) -> None:
+    fleet = simulated(1)
+    question = "systemctl is-system-running; systemctl show --property=NFailedUnits; systemctl list-units --failed"
+    assert ssh(fleet, question) == (0, b"running\nNFailedUnits=0\n")
+    fleet.behave("sim001", failed_units=["a.service"])
+    assert ssh(fleet, question) == (0, b"degraded\nNFailedUnits=1\na.service loaded failed failed\n")
+
+
 def test_the_peer_reboots_it_too(simulated: Simulated) -> None:
     fleet = simulated(1)
     run = fleet.module("ansible.builtin.reboot")

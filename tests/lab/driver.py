@@ -63,27 +63,55 @@ class Fleet:
         done = self.playbook(playbook=str(file), **variables).tasks
         return [{**task.result, "failed": task.status in ("failed", "ignored")} for task in done]
 
+    def role(self, host: str, name: str, *arguments: str, **variables: Any) -> Run:
+        """Run one role of the collection on one host."""
+        file = self._folder / "role.yml"
+        roles = [{"role": "fleetops.kexec." + name, **variables}]
+        file.write_text(json.dumps([{"hosts": host, "gather_facts": False, "roles": roles}]))
+        return self.playbook(*arguments, playbook=str(file))
+
+    def type(self, host: str, command: str) -> dict[str, str]:
+        """Run a command that reboots, as an administrator types it, and wait for the boot that comes of it."""
+        before = self.boot(host)["boot_id"]
+        self.machine(host).ssh(command)
+        deadline = time.monotonic() + _RETURN_SECONDS
+        while time.monotonic() < deadline:
+            time.sleep(2)
+            try:
+                done = self.machine(host).ssh(_BOOT_ID, seconds=15)
+            except LabError:
+                continue
+            if done.returncode == 0 and done.stdout.strip() != before:
+                return self.boot(host)
+        raise AssertionError("%s has not come back within %d s" % (host, _RETURN_SECONDS))
+
 
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+_RETURN_SECONDS = 240
 
 
 class Observer(threading.Thread):
-    """Watches a host from outside, and notes when the first login of another boot has succeeded.
+    """Watches a host from outside, and notes when it went down, and when the first login of another boot has succeeded.
 
     Every login costs an emulated machine a second of its processor, so none is tried before the host has been down.
+
+    :param interval: seconds between two looks at a host that has not gone down.
     """
 
-    def __init__(self, fleet: Fleet, host: str) -> None:
+    def __init__(self, fleet: Fleet, host: str, interval: float = 2.0) -> None:
         super().__init__(daemon=True)
         self._machine = fleet.machine(host)
         self._before = fleet.boot(host)["boot_id"]
         self._ended = threading.Event()
+        self._interval = interval
+        self.down: float | None = None
         self.ready: float | None = None
         self.start()
 
     def run(self) -> None:
-        while banner(self._machine.port) and not self._ended.wait(2.0):
+        while banner(self._machine.port) and not self._ended.wait(self._interval):
             pass
+        self.down = time.time()
         while self.ready is None and not self._ended.wait(0.2):
             with contextlib.suppress(LabError):  # no answer in time
                 if banner(self._machine.port, 1.0) and self._is_new_boot():

@@ -5,49 +5,23 @@
 
 from __future__ import annotations
 
-import json
-import time
-from pathlib import Path
-
 import pytest
 from ansible_run import Run
 from driver import Fleet
-from vmlab.errors import LabError
 
 pytestmark = pytest.mark.soak
 
 HOST = "lab1"
 FIRMWARE, KEXEC = "114", "208"
-SECONDS = 240
 KEXEC_NEXT = "the next reboot is a kexec into the boot loader's default"
 
 
-def role(fleet: Fleet, folder: Path, *arguments: str, state: str = "present") -> Run:
-    """Run the role on the host."""
-    file = folder / "autoload.yml"
-    roles = [{"role": "fleetops.kexec.kexec_autoload", "kexec_autoload_state": state}]
-    file.write_text(json.dumps([{"hosts": HOST, "gather_facts": False, "roles": roles}]))
-    return fleet.playbook(*arguments, playbook=str(file))
+def role(fleet: Fleet, *arguments: str, **variables: str) -> Run:
+    return fleet.role(HOST, "kexec_autoload", *arguments, **variables)
 
 
 def changed(run: Run) -> list[bool]:
     return [task.result["changed"] for task in run.of("kexec_autoload")]
-
-
-def reboot(fleet: Fleet, command: str) -> dict[str, str]:
-    """Type it as an administrator does, and wait for the boot that comes of it."""
-    before = fleet.boot(HOST)["boot_id"]
-    fleet.machine(HOST).ssh(command)
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        time.sleep(2)
-        try:
-            done = fleet.machine(HOST).ssh("cat /proc/sys/kernel/random/boot_id", seconds=15)
-        except LabError:
-            continue
-        if done.returncode == 0 and done.stdout.strip() != before:
-            return fleet.boot(HOST)
-    raise AssertionError("%s has not come back within %d s" % (HOST, SECONDS))
 
 
 def journal(fleet: Fleet, boot: int = -1) -> str:
@@ -60,27 +34,27 @@ def kernels(fleet: Fleet) -> tuple[str, str]:
     return older, newer
 
 
-def test_the_role_puts_it_in_place_once(fleet: Fleet, tmp_path: Path) -> None:
+def test_the_role_puts_it_in_place_once(fleet: Fleet) -> None:
     # What is said at a shutdown is to be read in the next boot.
     fleet.ssh(HOST, "mkdir -p /var/log/journal && systemctl restart systemd-journald && journalctl --flush")
-    assert changed(role(fleet, tmp_path, "--check", "--diff")) == [True]
+    assert changed(role(fleet, "--check", "--diff")) == [True]
     assert fleet.ssh(HOST, "ls /usr/local/sbin /etc/systemd/system | grep -c fleetops || true") == "0"
-    assert changed(role(fleet, tmp_path)) == [True]
-    assert changed(role(fleet, tmp_path)) == [False]
+    assert changed(role(fleet)) == [True]
+    assert changed(role(fleet)) == [False]
     assert fleet.ssh(HOST, "fleetops-kexec status") == KEXEC_NEXT
 
 
 def test_an_ordinary_reboot_is_a_kexec_into_the_default(fleet: Fleet) -> None:
     older, newer = kernels(fleet)
     assert fleet.boot(HOST)["release"] == older
-    after = reboot(fleet, "systemctl reboot")
+    after = fleet.type(HOST, "systemctl reboot")
     assert (after["release"], after["loader_type"]) == (newer, KEXEC)
     assert "this reboot is a kexec into " + newer in journal(fleet)
 
 
 def test_one_reboot_through_the_firmware_can_be_asked_for(fleet: Fleet) -> None:
     fleet.ssh(HOST, "fleetops-kexec cold")
-    assert reboot(fleet, "reboot")["loader_type"] == FIRMWARE
+    assert fleet.type(HOST, "reboot")["loader_type"] == FIRMWARE
     assert "/run/fleetops-kexec/cold is there" in journal(fleet)
     assert fleet.ssh(HOST, "fleetops-kexec status") == KEXEC_NEXT
 
@@ -90,13 +64,13 @@ def test_a_default_that_has_just_been_changed_is_the_one_that_is_started(fleet: 
     assert fleet.boot(HOST)["release"] == newer
     # The image's grubenv names the older kernel.
     fleet.ssh(HOST, "sed -i 's/^GRUB_DEFAULT=.*/GRUB_DEFAULT=saved/' /etc/default/grub && update-grub 2>&1")
-    after = reboot(fleet, "shutdown -r now")
+    after = fleet.type(HOST, "shutdown -r now")
     assert (after["release"], after["loader_type"]) == (older, KEXEC)
 
 
-def test_nothing_of_it_remains(fleet: Fleet, tmp_path: Path) -> None:
-    assert changed(role(fleet, tmp_path, state="absent")) == [True]
-    assert changed(role(fleet, tmp_path, state="absent")) == [False]
+def test_nothing_of_it_remains(fleet: Fleet) -> None:
+    assert changed(role(fleet, kexec_autoload_state="absent")) == [True]
+    assert changed(role(fleet, kexec_autoload_state="absent")) == [False]
     assert fleet.ssh(HOST, "find /etc /usr/local -name 'fleetops*'; systemctl list-units -a 'fleetops*' -q") == ""
     # As the tests of the other files want the machine: it runs the older kernel, and would boot the newer one.
     fleet.lab.update([HOST])

@@ -34,8 +34,19 @@ class Variant(NamedTuple):
 
 
 VARIANTS = [
-    pytest.param(Variant("grub", "grub", "systemd", _FREE), id="grub", marks=pytest.mark.soak),
+    pytest.param(Variant("grub", "grub", "systemd", _FREE), id="grub", marks=pytest.mark.lab),
     pytest.param(Variant("systemd-boot", "systemd-boot", "systemd", _FREE), id="systemd-boot", marks=pytest.mark.soak),
+    pytest.param(Variant("sysvinit", "grub", "sysvinit", _FREE, tools=True), id="sysvinit", marks=pytest.mark.soak),
+    pytest.param(
+        Variant(
+            "secure-boot",
+            "grub",
+            "systemd",
+            {**_ABLE, "secure_boot": True, "lockdown": "integrity", "signature_enforced": True},
+        ),
+        id="secure-boot",
+        marks=pytest.mark.soak,
+    ),
 ]
 
 

@@ -42,11 +42,13 @@ INSURMOUNTABLE = (
 SURMOUNTABLE = (
     "altered_kernel",
     "boot_entry_files",
+    "cmdline",
     "confidential_guest",
     "crash_kernel",
     "firmware_update",
     "luks_passphrase",
     "no_room",
+    "other_initrd",
     "root_full",
     "tpm_sealed",
     "unsigned_kernel",

@@ -11,7 +11,7 @@ from ansible_collections.fleetops.kexec.plugins.module_utils import _cmdline, _k
 from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.blocker import REFUSE, WARN, Blocker
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
 from ansible_collections.fleetops.kexec.plugins.module_utils._pe_signature import ALTERED, UNSIGNED, signature_of
-from ansible_collections.fleetops.kexec.plugins.module_utils._target import Target
+from ansible_collections.fleetops.kexec.plugins.module_utils._target import Target, other_initrds
 
 # Architectures whose kexec_file_load looks for the signature in a PE file (kexec_kernel_verify_pe_sig).
 _PE_ARCHITECTURES = ("x86_64", "aarch64")
@@ -22,7 +22,23 @@ _SPARE = 32 << 20
 
 def target_blockers(machine: Machine, target: Target, capabilities: Dict[str, Any]) -> List[Blocker]:
     """For an image that is to be put into the slot."""
-    return _signature_blockers(machine, target, capabilities) + room_blockers(machine, target) + _kdump(machine, target)
+    return (
+        _signature_blockers(machine, target, capabilities)
+        + room_blockers(machine, target)
+        + _initrd_blockers(target)
+        + _cmdline_blockers(target)
+        + _kdump(machine, target)
+    )
+
+
+def _cmdline_blockers(target: Target) -> List[Blocker]:
+    problem = _cmdline.problem_of(target.cmdline)
+    return [] if problem is None else [Blocker("cmdline", REFUSE, problem)]
+
+
+def _initrd_blockers(target: Target) -> List[Blocker]:
+    """By the names alone: to look into the initrds takes longer than a survey may."""
+    return [Blocker("other_initrd", WARN, sentence) for sentence in other_initrds(target, {})]
 
 
 def _signature_blockers(machine: Machine, target: Target, capabilities: Dict[str, Any]) -> List[Blocker]:

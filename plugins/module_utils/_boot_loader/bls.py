@@ -8,14 +8,17 @@ so this keeps the lines and leaves that to grub_bls.py and systemd_boot.py.
 """
 
 import os
+import re
 import stat
 from typing import List, NamedTuple, Optional, Tuple
 
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import MAX_ENTRIES
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
 
 SUFFIX = ".conf"
 MAX_ENTRY_BYTES = 64 * 1024
-MAX_ENTRY_FILES = 1000
+MAX_FOLDER_BYTES = 512 * 1024
+"""Of all entry files together."""
 
 
 class Line(NamedTuple):
@@ -65,6 +68,7 @@ def parse(text: str, path: str) -> EntryFile:
     """An entry file's lines; raises KexecError naming the file and the line where it is damaged."""
     lines: List[Line] = []
     end_for_grub: Optional[int] = None
+    last = text.count("\n")
     for number, raw in enumerate(text.split("\n"), 1):
         if "\0" in raw:
             raise KexecError("%s line %d: the file contains zero bytes, so it is damaged" % (path, number))
@@ -74,18 +78,20 @@ def parse(text: str, path: str) -> EntryFile:
         key, value = _split(content)
         # read_entry in Red Hat's blscfg.c and bls_parse_keyvals in GRUB 2.14 both leave their loop at the first
         # empty line, and at the first key without a value. The end of the last line is no line.
-        if not value and end_for_grub is None and number <= text.count("\n"):
+        if not value and end_for_grub is None and number <= last:
             end_for_grub = number
         if key:
             lines.append(Line(number, key, value, content.startswith(key + "\t")))
     return EntryFile(path, tuple(lines), end_for_grub)
 
 
+_KEY = re.compile(r"[^ \t]*")
+
+
 def _split(content: str) -> Tuple[str, str]:
-    for index, character in enumerate(content):
-        if character in " \t":
-            return content[:index], content[index:].strip(" \t")
-    return content, ""
+    key = _KEY.match(content)
+    end = 0 if key is None else key.end()
+    return content[:end], content[end:].strip(" \t")
 
 
 def read_folder(machine: Machine, folder: str) -> Tuple[EntryFile, ...]:
@@ -95,19 +101,30 @@ def read_folder(machine: Machine, folder: str) -> Tuple[EntryFile, ...]:
     except OSError as error:
         raise KexecError("cannot look into %s for boot entries: %s" % (folder, error.strerror))
     names = [name for name in names if name.endswith(SUFFIX) and name != SUFFIX and not name.startswith(".")]
-    if len(names) > MAX_ENTRY_FILES:
-        raise KexecError("%s has %d boot entries; more than %d is no menu" % (folder, len(names), MAX_ENTRY_FILES))
-    return tuple(_read(machine, os.path.join(folder, name)) for name in names)
+    if len(names) > MAX_ENTRIES:
+        raise KexecError("%s has %d boot entries; more than %d are no menu" % (folder, len(names), MAX_ENTRIES))
+    files: List[EntryFile] = []
+    size = 0
+    for path in (os.path.join(folder, name) for name in names):
+        text = _text(machine, path)
+        size += len(text)
+        if size > MAX_FOLDER_BYTES:
+            raise KexecError(
+                "the boot entries in %s are larger than %d bytes in all, so they are no menu"
+                % (folder, MAX_FOLDER_BYTES)
+            )
+        files.append(parse(text, path))
+    return tuple(files)
 
 
-def _read(machine: Machine, path: str) -> EntryFile:
+def _text(machine: Machine, path: str) -> str:
     if machine.stat(path).st_size == 0:
-        return parse("", path)  # A crash may leave such a file, and a boot loader skips it.
+        return ""  # A crash may leave such a file, and a boot loader skips it.
     with os.fdopen(machine.open_regular(path, "boot entry"), "rb") as stream:
         content = stream.read(MAX_ENTRY_BYTES + 1)
     if len(content) > MAX_ENTRY_BYTES:
         raise KexecError("the boot entry %s is larger than %d bytes, so it is none" % (path, MAX_ENTRY_BYTES))
-    return parse(content.decode("utf-8", "surrogateescape"), path)
+    return content.decode("utf-8", "surrogateescape")
 
 
 def warnings(machine: Machine, folder: str) -> Tuple[str, ...]:

@@ -5,6 +5,9 @@
 
 from typing import NamedTuple, Optional, Tuple
 
+MAX_ENTRIES = 500
+"""Of a menu. More are of no use to anybody, and looking for the files of each takes its time."""
+
 
 class BootEntry(NamedTuple):
     """What the boot loader would start: paths as seen from the running system."""

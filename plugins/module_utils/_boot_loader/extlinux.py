@@ -8,14 +8,17 @@ import re
 from collections import OrderedDict
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
-from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import BootConfig, BootEntry
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import (
+    MAX_ENTRIES,
+    BootConfig,
+    BootEntry,
+)
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.mounts import (
     HOME,
     RUNNING,
     FileSystems,
     Location,
     leads_out,
-    read_mounts,
 )
 from ansible_collections.fleetops.kexec.plugins.module_utils._cmdline import split
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
@@ -23,6 +26,8 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._machine import Kex
 MAX_CONFIG_BYTES = 1024 * 1024
 MAX_INCLUDES = 8
 """Files that include each other; syslinux itself stops at a depth of 16."""
+MAX_FILES = 5000
+"""Which the configuration names, and which are looked for."""
 
 _PATHS = (
     "/boot/extlinux/extlinux.conf",
@@ -111,12 +116,14 @@ class _Reader:
         self.file_systems = FileSystems(machine, os.path.dirname(path))
         self._folder = os.path.dirname(path)
         self._values: List[Tuple[str, str]] = []
-        self._labels: List[Label] = []
+        self._labels: List[Tuple[str, str, List[Tuple[str, str]]]] = []
         self._read: Set[str] = set()
+        self._named = 0
         self._file(path, ())
 
     def settings(self) -> Settings:
-        return Settings(tuple(self._values), tuple(self._labels))
+        labels = tuple(Label(name, where, tuple(values)) for name, where, values in self._labels)
+        return Settings(tuple(self._values), labels)
 
     def _file(self, path: str, including: Tuple[str, ...]) -> None:
         with os.fdopen(self._machine.open_regular(path, "boot loader configuration"), "rb") as stream:
@@ -127,16 +134,17 @@ class _Reader:
             if name == "include":
                 self._include(where, argument, including + (path,))
             elif name == "label":
-                self._labels.append(Label(argument, where, ()))
+                if len(self._labels) == MAX_ENTRIES:
+                    raise KexecError("%s: more than %d labels are no menu" % (where, MAX_ENTRIES))
+                self._labels.append((argument, where, []))
             elif self._labels and name not in _GLOBAL:
-                label = self._labels[-1]
-                self._labels[-1] = label._replace(values=label.values + ((name, argument),))
+                self._labels[-1][2].append((name, argument))
             else:
                 self._values.append((name, argument))
 
     def _include(self, where: str, argument: str, including: Tuple[str, ...]) -> None:
         name = argument.split(None, 1)[0] if argument else ""
-        path, problem = self.locate("included file", name)
+        path, problem = self.locate("included file", name, where)
         if problem is not None:
             raise KexecError("%s: %s" % (where, problem))
         if path in including or len(including) > MAX_INCLUDES:
@@ -146,17 +154,20 @@ class _Reader:
         self._read.add(path)
         self._file(path, including)
 
-    def locate(self, purpose: str, path: str) -> Tuple[str, Optional[str]]:
+    def locate(self, purpose: str, path: str, where: str) -> Tuple[str, Optional[str]]:
         """Where the file is in the running system, or what the entry says and why that is of no use.
 
         A path that does not begin with a slash counts from the configuration's folder.
         """
+        self._named += 1
+        if self._named > MAX_FILES:
+            raise KexecError("%s: more than %d files are named up to here, so it is no menu" % (where, MAX_FILES))
         if not path or "::" in path:
             return path, "the %s %r is not a path on the boot loader's file system" % (purpose, path)
         if not path.startswith("/"):
             place = os.path.normpath(os.path.join(self._folder, path))
             found = self.file_systems.locate(place, RUNNING)
-            out = None if found.path is None else leads_out(self._machine, read_mounts(self._machine), place)
+            out = None if found.path is None else leads_out(self._machine, self.file_systems.mounts, place)
             found = found if out is None else Location(None, out)
         else:
             found = self.file_systems.locate(os.path.normpath(path), HOME)
@@ -244,10 +255,10 @@ def _entry(reader: _Reader, settings: Settings, label: Label) -> BootEntry:
     # initrd= among the options is how older configurations name it; the last one counts, and is no kernel parameter.
     inline = [word[len("initrd=") :] for word in words if word.startswith("initrd=")]
     files = files or [name for value in inline[-1:] for name in value.split(",")]
-    kernel, problem = reader.locate("kernel", kernel_words[0] if kernel_words else "")
+    kernel, problem = reader.locate("kernel", kernel_words[0] if kernel_words else "", label.where)
     initrds = []
     for name in files:
-        place, initrd_problem = reader.locate("initrd", name)
+        place, initrd_problem = reader.locate("initrd", name, label.where)
         initrds.append(place)
         problem = problem or initrd_problem
     title = (label.last("menu label") or label.name).replace("^", "")

@@ -8,7 +8,11 @@ import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader import bls, grubenv
-from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import BootConfig, BootEntry
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import (
+    MAX_ENTRIES,
+    BootConfig,
+    BootEntry,
+)
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.grub_shell import (
     Loaded,
     MenuItem,
@@ -85,7 +89,7 @@ def read(machine: Machine) -> BootConfig:
             "the kernel and its initrd" % " and ".join(rivals)
         )
     run = start_at(machine, path)
-    walk = _Walk(run.file_systems)
+    walk = _Walk(run.file_systems, path)
     walk.menu(run.shell, (), (), True)
     return BootConfig(
         loader="grub",
@@ -125,6 +129,8 @@ class _MachineSurroundings(Surroundings):
         self._machine = machine
         self.folders: List[str] = []
         """Where Boot Loader Spec files were read."""
+        self._entry_files: Dict[str, Sequence[bls.EntryFile]] = {}
+        self._environments: Dict[str, Optional[Dict[str, str]]] = {}
         folder = os.path.dirname(real_path(machine, path))
         self.file_systems = FileSystems(machine, folder)
         self.prefix = "(%s)%s" % (RUNNING, folder)
@@ -149,13 +155,17 @@ class _MachineSurroundings(Surroundings):
 
     def environment(self, path: str, root: str) -> Optional[Dict[str, str]]:
         if re.match(r"(\([^)]*\))?[0-9]+\+[0-9]+\Z", path):
-            return self._environment_outside_files()
+            if "" not in self._environments:
+                self._environments[""] = self._environment_outside_files()
+            return self._environments[""]
         kind = self.kind(path, root)
         if kind != "file":
             return None if kind is None else {}
-        place = self.file_systems.locate(path, root).path or path
-        text = _read_limited(self._machine, place, "GRUB environment block", MAX_ENVIRONMENT_BYTES)
-        return grubenv.parse(text, place)
+        place = real_path(self._machine, self.file_systems.locate(path, root).path or path)
+        if place not in self._environments:
+            text = _read_limited(self._machine, place, "GRUB environment block", MAX_ENVIRONMENT_BYTES)
+            self._environments[place] = grubenv.parse(text, place)
+        return self._environments[place]
 
     def entry_files(self, folder: str, root: str) -> Optional[Sequence[bls.EntryFile]]:
         location = self.file_systems.locate(folder, root)
@@ -163,8 +173,11 @@ class _MachineSurroundings(Surroundings):
             raise KexecError("the folder %s with the boot entries %s" % (folder, location.obstacle))
         if location.path is None or not self._machine.is_directory(location.path):
             return None
-        self.folders.append(location.path)
-        return bls.read_folder(self._machine, location.path)
+        place = real_path(self._machine, location.path)
+        if place not in self._entry_files:
+            self.folders.append(location.path)
+            self._entry_files[place] = bls.read_folder(self._machine, location.path)
+        return self._entry_files[place]
 
     def search(self, kind: str, name: str) -> Optional[str]:
         if kind == "file" and self.file_systems.locate(name, HOME).path is not None:
@@ -191,8 +204,9 @@ _OWN_DEVICE = re.compile(r"\A\((?:%s|%s|(?:fs-uuid|label|file)/[^)]*)\)" % (HOME
 class _Walk:
     """Goes through the menu and its submenus as somebody who opens each of them once."""
 
-    def __init__(self, file_systems: FileSystems) -> None:
+    def __init__(self, file_systems: FileSystems, path: str) -> None:
         self._file_systems = file_systems
+        self._path = path
         self.entries: List[BootEntry] = []
         self.default: Optional[BootEntry] = None
         self.default_problem: Optional[str] = None
@@ -228,6 +242,8 @@ class _Walk:
                 how = "starts no operating system" if loaded is None else "uses the command %s" % loaded.command
                 self._note("GRUB's default entry '%s' starts no Linux kernel: it %s" % (title, how))
             return
+        if len(self.entries) == MAX_ENTRIES:
+            raise KexecError("%s makes more than %d entries, so it is no menu" % (self._path, MAX_ENTRIES))
         kernel, problem = self._file("kernel", loaded.path, loaded.root)
         initrds = []
         for initrd in shell.initrds:

@@ -13,9 +13,13 @@ from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.bls import EntryFile
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.version_order import compare_blscfg
+from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError
 
 DEFAULT_FOLDERS = ("/loader/entries", "/boot/loader/entries")
 """Where blscfg looks in $root unless $blsdir says otherwise: the first folder that is there."""
+
+MAX_EXPANDED = 64 * 1024
+"""Characters of a line of an entry file with its variables expanded."""
 
 # Red Hat's kernel packages write these into every entry, and tuned sets them only where it has something to say;
 # GRUB takes an unset variable for an empty one.
@@ -47,10 +51,11 @@ def menu_items(files: Sequence[EntryFile], lookup: Lookup) -> Tuple[Imported, ..
     """The menu items in GRUB's order, the newest first. Files without a kernel make none."""
     ordered = sorted(files, key=cmp_to_key(_compare), reverse=True)
     items: List[Imported] = []
-    for file in ordered:
+    for index, file in enumerate(ordered):
         item = _item(file.as_grub_reads(), lookup)
         if item is not None:
-            twins = [other for other in ordered if other is not file and _compare(file, other) == 0]
+            neighbours = ordered[max(0, index - 1) : index] + ordered[index + 1 : index + 2]
+            twins = [other for other in neighbours if _compare(file, other) == 0]
             items.append(item._replace(doubt=_twin(file, twins[0])) if twins else item)
     return tuple(items)
 
@@ -69,7 +74,8 @@ def _item(file: EntryFile, lookup: Lookup) -> Optional[Imported]:
         return None
     cmdline, unset = _cmdline(file, lookup)
     doubts = [_odd_line(file)] + unset
-    initrds = _initrds(lookup("early_initrd") or "", file.values("initrd"), linux.value)
+    where = "%s line %d" % (file.path, linux.number)
+    initrds = _initrds(where, lookup("early_initrd") or "", file.values("initrd"), linux.value)
     for text in (linux.value,) + initrds:
         doubts.extend(
             _unset(file.path, name, lookup) for pair in _SHELL_VARIABLE.findall(text) for name in pair if name
@@ -112,15 +118,17 @@ def _cmdline(file: EntryFile, lookup: Lookup) -> Tuple[str, List[Optional[str]]]
     options = file.first_line("options")
     own: Tuple[str, List[Optional[str]]] = ("", [])
     if options is not None:
-        own = _expand(file.path, options.value, lookup)
+        own = _expand(file.path, options.number, options.value, lookup)
     fallback = lookup("default_kernelopts")
-    return own if own[0] or fallback is None else _expand(file.path, fallback, lookup)
+    number = 1 if options is None else options.number
+    return own if own[0] or fallback is None else _expand(file.path, number, fallback, lookup)
 
 
-def _expand(path: str, value: str, lookup: Lookup) -> Tuple[str, List[Optional[str]]]:
+def _expand(path: str, line: int, value: str, lookup: Lookup) -> Tuple[str, List[Optional[str]]]:
     """expand_val in blscfg.c: a variable's value, and a blank after it instead of the one that may stand there."""
     names = [name for name, _blank in _VARIABLE.findall(value)]
     values = {name: lookup(name) for name in names}
+    _limit("%s line %d" % (path, line), len(value) + sum(len(values[name] or "") for name in names))
 
     def replace(match: "re.Match[str]") -> str:
         found = values[match.group(1)]
@@ -129,13 +137,21 @@ def _expand(path: str, value: str, lookup: Lookup) -> Tuple[str, List[Optional[s
     return _VARIABLE.sub(replace, value), [_unset(path, name, lookup) for name in names]
 
 
+def _limit(where: str, length: int) -> None:
+    """Raises KexecError where variables would make too much of an entry file."""
+    if length > MAX_EXPANDED:
+        raise KexecError("%s: gets longer than %d characters by GRUB's variables" % (where, MAX_EXPANDED))
+
+
 def _unset(path: str, name: str, lookup: Lookup) -> Optional[str]:
     if name in _MAY_BE_UNSET or lookup(name) is not None:
         return None
     return "%s uses the variable $%s, which neither GRUB's configuration nor its environment block sets" % (path, name)
 
 
-def _initrds(early: str, own: Tuple[str, ...], linux: str) -> Tuple[str, ...]:
+def _initrds(where: str, early: str, own: Tuple[str, ...], linux: str) -> Tuple[str, ...]:
     """GRUB looks for the files of $early_initrd (microcode) where the entry's own first file is."""
     folder = (own[0] if own else linux).rpartition("/")[0] + "/"
-    return tuple(folder + name for name in early.split(" ") if name) + own
+    names = [name for name in early.split(" ") if name]
+    _limit(where, len(early) + len(folder) * len(names))
+    return tuple(folder + name for name in names) + own

@@ -31,6 +31,8 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._machine import Kex
 
 MAX_STEPS = 150000
 """Tokens read plus arguments handled: under a second; an entry takes about 500."""
+_FILE = 50
+"""Steps for what is looked for on the disk."""
 MAX_DEPTH = 40
 """Functions, files, conditionals and loops running inside each other."""
 MAX_ARGUMENT = 16384
@@ -541,7 +543,7 @@ class Shell:
         return 0 if _Test(words, self._kind, call.where).holds() else 1
 
     def _kind(self, path: str, where: str) -> str:
-        self._session.steps.spend(50, where)
+        self._session.steps.spend(_FILE, where)
         kind = self._session.surroundings.kind(path, self.environment.get("root"))
         if kind is None:
             self._doubt("%s looks for %s on a disk that is not mounted or cannot be told" % (where, path))
@@ -551,7 +553,7 @@ class Shell:
         kind, variable, name = _search_options(call.name, call.arguments)
         if not name:
             return 1
-        self._session.steps.spend(50, call.where)
+        self._session.steps.spend(_FILE, call.where)
         found = self._session.surroundings.search(kind, name)
         if found is None:
             return 1
@@ -561,7 +563,7 @@ class Shell:
 
     def _load_env(self, call: Invocation) -> int:
         path, wanted = _load_env_options(call.arguments, self.environment.get("prefix") + "/grubenv")
-        self._session.steps.spend(50, call.where)
+        self._session.steps.spend(_FILE, call.where)
         block = self._session.surroundings.environment(path, self.environment.get("root"))
         if block is None:
             self._doubt("%s takes variables from %s, which cannot be read on the host" % (call.where, path))
@@ -600,6 +602,7 @@ class Shell:
         key = "%s %s" % (self.environment.get("root"), path)
         if key not in self._session.files:
             text, name = self._session.surroundings.read(path, self.environment.get("root"))
+            self._session.steps.spend(len(text) // 256, name)
             self._session.files[key] = parse(text, name, self._session.steps.spend)
         values = self.environment.values
         before = values.get("config_file"), values.get("config_directory")
@@ -639,12 +642,13 @@ class Shell:
                 "%s: this menu takes its entries from Boot Loader Spec files (the command %s), and there is no folder "
                 "of them: looked for %s" % (call.where, call.name, " and ".join(folders))
             )
+        self._session.steps.spend(20 * len(files), call.where)
         for item in grub_bls.menu_items(files, self.environment.values.get):
             self._import(item)
         return 0
 
     def _import(self, item: grub_bls.Imported) -> None:
-        self._session.steps.spend(50, item.path)
+        self._session.steps.spend(_FILE, item.path)
         doubt = item.doubt
         body: Block = ()
         try:
@@ -660,6 +664,7 @@ class Shell:
     def _linux(self, call: Invocation) -> int:
         if not call.arguments:
             return 1
+        self._session.steps.spend(_FILE, call.where)
         self.loaded = Loaded("linux", call.arguments[0], self.environment.get("root"), tuple(call.arguments[1:]))
         self.initrds = ()
         return 0
@@ -667,6 +672,7 @@ class Shell:
     def _initrd(self, call: Invocation) -> int:
         if not call.arguments or self.loaded is None or self.loaded.command != "linux":
             return 1  # "you need to load the kernel first"
+        self._session.steps.spend(_FILE * len(call.arguments), call.where)
         self.initrds = tuple(Initrd(path, self.environment.get("root")) for path in call.arguments)
         return 0
 

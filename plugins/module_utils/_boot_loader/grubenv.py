@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """GRUB's environment block: the file in which GRUB keeps variables from one boot to the next."""
 
+import re
 from typing import Dict, Tuple
 
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError
@@ -23,39 +24,46 @@ def parse(text: str, path: str) -> Dict[str, str]:
             "%s line 1: not a GRUB environment block, which begins with %r; "
             "grub-editenv can create it anew" % (path, SIGNATURE.strip())
         )
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise KexecError("%s line %d: the environment block contains zero bytes, so it is damaged" % (path, line))
     variables: Dict[str, str] = {}
-    position = len(SIGNATURE)
-    while position < len(text):
+    position, line = len(SIGNATURE), 2
+    # An editor's empty lines after the padding: GRUB finds no "=" and stops without an error.
+    length = len(text.rstrip())
+    while position < length:
         if text[position] == "#":
-            position = _end_of_line(text, position) + 1
-        elif text[position:].strip():
-            name, value, position = _variable(text, position, path)
-            variables[name] = value
+            end = _end_of_line(text, position)
         else:
-            break  # An editor's empty line after the padding: GRUB finds no "=" and stops without an error.
+            name, value, end = _variable(text, position, "%s line %d" % (path, line))
+            variables[name] = value
+        line += text.count("\n", position, end + 1)
+        position = end + 1
     return variables
 
 
-def _variable(text: str, start: int, path: str) -> Tuple[str, str, int]:
-    """The variable whose line begins at *start*, and where the next line begins."""
-    line = text.count("\n", 0, start) + 1
-    equals = text.find("=", start)
-    newline = text.find("\n", start)
+def _variable(text: str, start: int, where: str) -> Tuple[str, str, int]:
+    """The variable whose line begins at *start*, and where that line ends."""
+    name = _NAME.match(text, start)
     # GRUB looks for "=" beyond the end of the line: the name it finds contains a newline, and the variable on
     # the following line is lost to it.
-    if equals < 0 or 0 <= newline < equals:
-        raise KexecError("%s line %d: not of the form name=value; the environment block is damaged" % (path, line))
-    end = _end_of_line(text, equals + 1)
+    if name is None:
+        raise KexecError("%s: not of the form name=value; the environment block is damaged" % where)
+    end = _end_of_line(text, name.end())
     if end >= len(text):
-        raise KexecError("%s line %d: the environment block is cut off in this line" % (path, line))
-    return text[start:equals], _unescape(text[equals + 1 : end]), end + 1
+        raise KexecError("%s: the environment block is cut off in this line" % where)
+    return text[start : name.end() - 1], _unescape(text[name.end() : end]), end
+
+
+_NAME = re.compile(r"[^=\n]*=")
+_LINE = re.compile(r"(?:[^\\\n]|\\.)*", re.DOTALL)
 
 
 def _end_of_line(text: str, position: int) -> int:
     """Where the line ends; a backslash hides a newline, in a comment too (find_next_line in envblk.c)."""
-    while position < len(text) and text[position] != "\n":
-        position += 2 if text[position] == "\\" else 1
-    return position
+    match = _LINE.match(text, position)
+    end = position if match is None else match.end()
+    return end if text.startswith("\n", end) else len(text)
 
 
 def _unescape(value: str) -> str:

@@ -8,7 +8,11 @@ import re
 import struct
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import BootConfig, BootEntry
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import (
+    MAX_ENTRIES,
+    BootConfig,
+    BootEntry,
+)
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.links import real_path
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.mounts import HOME, FileSystems
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
@@ -25,7 +29,7 @@ _SAVED_ENTRY_OFFSET = 0x200 + 0xC
 _ONCE = 0x10000
 
 _COMMAND = re.compile(r"([A-Za-z]+)(?:[ \t=]+(.*))?\Z", re.DOTALL)
-_DEVICE = re.compile(r"\((hd[0-9]+)(?:,([0-9]+))?\)")
+_DEVICE = re.compile(r"\((hd[0-9]{1,6})(?:,([0-9]{1,6}))?\)")
 
 
 class Item(NamedTuple):
@@ -67,8 +71,7 @@ def candidates(machine: Machine) -> Tuple[str, ...]:
 def parse(text: str, path: str) -> Menu:
     """The menu of a grub.conf; raises KexecError naming the file and the line where it is damaged."""
     default: Optional[str] = None
-    items: List[Item] = []
-    commands: List[Tuple[int, str, str]] = []
+    titles: List[Tuple[int, str, List[Tuple[int, str, str]]]] = []
     for number, raw in enumerate(text.split("\n"), 1):
         if "\0" in raw:
             raise KexecError("%s line %d: the file contains zero bytes, so it is damaged" % (path, number))
@@ -77,14 +80,14 @@ def parse(text: str, path: str) -> Menu:
             continue  # a comment, or what legacy GRUB does not know either
         command, arguments = match.group(1).lower(), (match.group(2) or "").strip()
         if command == "title":
-            commands = []
-            items.append(Item(number, arguments, ()))
-        elif items:
-            commands.append((number, command, arguments))
-            items[-1] = items[-1]._replace(commands=tuple(commands))
+            if len(titles) == MAX_ENTRIES:
+                raise KexecError("%s line %d: more than %d entries are no menu" % (path, number, MAX_ENTRIES))
+            titles.append((number, arguments, []))
+        elif titles:
+            titles[-1][2].append((number, command, arguments))
         elif command == "default":
             default = arguments
-    return Menu(default, tuple(items))
+    return Menu(default, tuple(Item(line, title, tuple(commands)) for line, title, commands in titles))
 
 
 def read(machine: Machine) -> BootConfig:

@@ -111,26 +111,26 @@ class FileSystems:
         """:param home: the folder of the boot loader's configuration."""
         self._machine = machine
         machine.exists(home)  # Makes systemd mount a file system that waits for its first use (autofs).
-        self._mounts = read_mounts(machine)
-        top = covering(self._mounts, home)
-        self._home = [mount for mount in self._mounts if top is not None and mount.device == top.device]
-        self._likely = self._home + [mount for mount in self._mounts if mount.point in ("/", "/boot")]
+        self.mounts = read_mounts(machine)
+        top = covering(self.mounts, home)
+        self._home = [mount for mount in self.mounts if top is not None and mount.device == top.device]
+        self._likely = self._home + [mount for mount in self.mounts if mount.point in ("/", "/boot")]
 
     def locate(self, path: str, root: str) -> Location:
         """The file that GRUB calls *path*, which may begin with a device in parentheses, while $root is *root*."""
         device, path = _split(path, root)
         if device == RUNNING:
             candidates: Sequence[str] = (path,)
-        elif not self._mounts:
+        elif not self.mounts:
             candidates = (path, "/boot" + path)
         else:
             own, obstacle = self._named(device)
             if obstacle is not None:
                 return Location(None, self._unmounted() or obstacle)
-            candidates = places(self._mounts, own, path)
+            candidates = places(self.mounts, own, path)
         for candidate in candidates:
             if self._machine.exists(candidate):
-                out = None if device == RUNNING else leads_out(self._machine, self._mounts, candidate)
+                out = None if device == RUNNING else leads_out(self._machine, self.mounts, candidate)
                 return Location(None if out else candidate, out)
         return Location(None, self._unmounted())
 
@@ -161,7 +161,7 @@ class FileSystems:
         for link in links:
             if _unescaped(link).lower() == name.lower():
                 block_device = self._machine.link_name("%s/%s" % (folder, link)) or ""
-                own = [mount for mount in self._mounts if self._is_on(mount, block_device, name)]
+                own = [mount for mount in self.mounts if self._is_on(mount, block_device, name)]
                 if own:
                     return own, None
                 return (), "is on the file system %s (%s), which is not mounted" % (name, block_device)

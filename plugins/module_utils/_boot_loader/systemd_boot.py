@@ -14,8 +14,13 @@ from functools import cmp_to_key
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader import bls, efi
-from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import BootConfig, BootEntry
+from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry import (
+    MAX_ENTRIES,
+    BootConfig,
+    BootEntry,
+)
 from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.mounts import (
+    Mount,
     boot_is_unmounted,
     covering,
     leads_out,
@@ -77,10 +82,11 @@ def candidates(machine: Machine) -> Tuple[str, ...]:
 
 def read(machine: Machine) -> BootConfig:
     """The entries and what is started; raises KexecError where that cannot be told."""
-    esp = _system_partition(machine)
-    items = _from_bootctl(machine)
+    mounts = read_mounts(machine)
+    esp = _system_partition(machine, mounts)
+    items = _from_bootctl(machine, mounts)
     if items is None:
-        items = _from_files(machine, esp)
+        items = _from_files(machine, mounts, esp)
     one_shot = efi.loader_variable(machine, "LoaderEntryOneShot")
     wanted, problem = choose(items, _patterns(machine, _loader_conf(machine, esp)))
     marked = next((item for item in items if item.marked), None)
@@ -93,16 +99,15 @@ def read(machine: Machine) -> BootConfig:
         default=None if problem is not None or wanted is None else wanted.entry,
         default_problem=problem,
         one_shot=one_shot,
-        warnings=tuple(warning for folder in _folders(machine, esp) for warning in bls.warnings(machine, folder)),
+        warnings=tuple(warning for folder in _folders(mounts, esp) for warning in bls.warnings(machine, folder)),
     )
 
 
-def _system_partition(machine: Machine) -> str:
+def _system_partition(machine: Machine, mounts: Sequence[Mount]) -> str:
     found = [folder for folder in _FOLDERS if any(machine.exists("%s/%s" % (folder, trace)) for trace in _TRACES)]
     if not found:
         hint = "; /boot is not mounted" if boot_is_unmounted(machine) else "; is the EFI system partition mounted?"
         raise KexecError("found nothing of systemd-boot's: looked for %s%s" % (", ".join(candidates(machine)), hint))
-    mounts = read_mounts(machine)
     places = {
         (mount.device, mount.root): folder
         for folder in reversed(found)
@@ -120,7 +125,7 @@ def _system_partition(machine: Machine) -> str:
 # The entries
 
 
-def _from_bootctl(machine: Machine) -> Optional[Tuple[Item, ...]]:
+def _from_bootctl(machine: Machine, mounts: Sequence[Mount]) -> Optional[Tuple[Item, ...]]:
     """None where there is no bootctl that can list entries: before 251 it has no JSON."""
     program = machine.find_program("bootctl")
     if program is None:
@@ -130,14 +135,17 @@ def _from_bootctl(machine: Machine) -> Optional[Tuple[Item, ...]]:
         return None
     try:
         listed = json.loads(result.stdout)
-    except ValueError:
+        json.dumps(listed, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    except (ValueError, RecursionError):  # no JSON, or with halves of characters
         return None
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         return None
-    return tuple(_from_json(machine, item) for item in listed)
+    if len(listed) > MAX_ENTRIES:
+        raise KexecError("bootctl lists %d boot entries; more than %d are no menu" % (len(listed), MAX_ENTRIES))
+    return tuple(_from_json(machine, mounts, item) for item in listed)
 
 
-def _from_json(machine: Machine, values: Dict[str, Any]) -> Item:
+def _from_json(machine: Machine, mounts: Sequence[Mount], values: Dict[str, Any]) -> Item:
     def text(key: str) -> str:
         value = values.get(key)
         return value if isinstance(value, str) else ""
@@ -148,7 +156,9 @@ def _from_json(machine: Machine, values: Dict[str, Any]) -> Item:
     entry = None
     if text("linux") and kind != "auto":
         names = [name for name in initrds if isinstance(name, str)] if isinstance(initrds, list) else []
-        entry = _entry(machine, text("id"), title, text("root"), text("linux"), names, text("options"), kind == "type2")
+        entry = _entry(
+            machine, mounts, text("id"), title, text("root"), text("linux"), names, text("options"), kind == "type2"
+        )
     return _item(file, entry, title, text("sortKey"), text("machineId"), text("version"))._replace(
         id=text("id"),
         generated=kind in ("auto", "loader"),
@@ -157,23 +167,22 @@ def _from_json(machine: Machine, values: Dict[str, Any]) -> Item:
     )
 
 
-def _from_files(machine: Machine, esp: str) -> Tuple[Item, ...]:
+def _from_files(machine: Machine, mounts: Sequence[Mount], esp: str) -> Tuple[Item, ...]:
     """The entry files in the order of the menu."""
     items: List[Item] = []
-    for folder in _folders(machine, esp):
+    for folder in _folders(mounts, esp):
         root = folder[: -len("/loader/entries")]
         for name in machine.names(root + "/EFI/Linux"):
             if name.lower().endswith(".efi"):
                 items.append(_unified(root, name))
         if machine.is_directory(folder):
-            items.extend(_from_file(machine, root, file) for file in bls.read_folder(machine, folder))
+            items.extend(_from_file(machine, mounts, root, file) for file in bls.read_folder(machine, folder))
     return tuple(sorted(items, key=cmp_to_key(compare)))
 
 
-def _folders(machine: Machine, esp: str) -> Tuple[str, ...]:
+def _folders(mounts: Sequence[Mount], esp: str) -> Tuple[str, ...]:
     """The folders with entry files: that of the system partition, and of an extended boot partition beside it."""
     folders = [esp + "/loader/entries"]
-    mounts = read_mounts(machine)
     here, boot = covering(mounts, esp), covering(mounts, "/boot")
     if (
         esp != "/boot"
@@ -186,14 +195,14 @@ def _folders(machine: Machine, esp: str) -> Tuple[str, ...]:
     return tuple(folders)
 
 
-def _from_file(machine: Machine, root: str, file: bls.EntryFile) -> Item:
+def _from_file(machine: Machine, mounts: Sequence[Mount], root: str, file: bls.EntryFile) -> Item:
     name = os.path.basename(file.path)
     linux, title = file.last("linux"), file.last("title") or name
     entry = None
     if linux is not None and not file.values("efi"):
         options = " ".join(file.values("options"))
         identity = _without_tries(name)[0]
-        entry = _entry(machine, identity, title, root, linux, file.values("initrd"), options, False)
+        entry = _entry(machine, mounts, identity, title, root, linux, file.values("initrd"), options, False)
     item = _item(
         name, entry, title, file.last("sort-key") or "", file.last("machine-id") or "", file.last("version") or ""
     )
@@ -217,6 +226,7 @@ _UNIFIED = "it is a unified kernel image, which the kexec system calls do not ta
 
 def _entry(
     machine: Machine,
+    mounts: Sequence[Mount],
     identity: str,
     title: str,
     root: str,
@@ -227,7 +237,6 @@ def _entry(
 ) -> BootEntry:
     places = [_place(root, path) for path in (linux,) + tuple(initrds)]
     problem = _UNIFIED if unified else None
-    mounts = read_mounts(machine)
     for purpose, place in zip(["kernel"] + ["initrd"] * len(initrds), places):
         out = leads_out(machine, mounts, place)
         if problem is None and not machine.exists(place):

@@ -180,9 +180,10 @@ class SimulatedHost:
             sftp_factory=lambda channel: Files(channel, self._folders.root, self._hears),
             encoding=None,
             line_editor=False,
-            # One of each kind is enough, and cheap.
-            kex_algs=["curve25519-sha256"],
-            encryption_algs=["aes128-gcm@openssh.com"],
+            # Cheap ones, and what paramiko and OpenSSH both have.
+            kex_algs=["curve25519-sha256", "curve25519-sha256@libssh.org"],
+            encryption_algs=["aes128-gcm@openssh.com", "aes128-ctr"],
+            mac_algs=["hmac-sha2-256-etm@openssh.com", "hmac-sha2-256"],
             compression_algs=None,
         )
 

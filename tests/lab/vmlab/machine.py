@@ -73,6 +73,14 @@ def accelerator() -> str:
     return chosen
 
 
+# What OVMF's build for Secure Boot needs, by edk2's OvmfPkg/README: only System Management Mode may write to its
+# variables.
+_SECURE = (
+    *("-global", "driver=cfi.pflash01,property=secure,value=on"),
+    *("-global", "ICH9-LPC.disable_s3=1"),
+)
+
+
 def qemu_arguments(settings: Settings, accel: str) -> list[str]:
     """QEMU's arguments (pure). Files are named without a folder: QEMU is started in the machine's own."""
     identity = {
@@ -81,9 +89,11 @@ def qemu_arguments(settings: Settings, accel: str) -> list[str]:
         "ssh_host_key": "file=ssh_host_key",
         "ssh_host_key.pub": "file=ssh_host_key.pub",
     }
+    secure = RECIPES[settings.variant].firmware.secure
     forward = f"hostfwd=tcp:{ADDRESS}:{settings.port}-:22"
     arguments = [
-        *("-name", settings.name, "-uuid", settings.uuid, "-M", "q35", *_ACCELERATORS[accel]),
+        *("-name", settings.name, "-uuid", settings.uuid, *_ACCELERATORS[accel]),
+        *("-M", "q35,smm=on" if secure else "q35", *(_SECURE if secure else ())),
         *("-smp", "2", "-m", str(settings.memory), "-nodefaults", "-display", "none"),
         *("-chardev", "file,id=console,path=console.log,append=on", "-serial", "chardev:console"),
         *("-qmp", "unix:qmp.sock,server=on,wait=off", "-pidfile", "qemu.pid", "-daemonize"),

@@ -29,6 +29,11 @@ class Firmware(NamedTuple):
     code: Path
     variables: Path
 
+    @property
+    def secure(self) -> bool:
+        """Whether it is OVMF's build for Secure Boot, which guards its variables by System Management Mode."""
+        return ".secboot." in self.code.name
+
 
 class Recipe(NamedTuple):
     """One variant of the lab's machines.
@@ -58,6 +63,8 @@ _SYSTEM = (
     "zstd",
 )
 _SYSTEMD = ("dbus", "libpam-systemd", "systemd-sysv")
+# Its shutdown scripts call kexec, which systemd does not need.
+_SYSVINIT = ("ifupdown", "kexec-tools", "sysvinit-core")
 _GRUB = ("grub-common", "grub2-common")
 
 # Everything that a grub.cfg of Debian's grub-mkconfig asks for: the modules are in GRUB's one file, because
@@ -89,6 +96,19 @@ RECIPES = {
             packages=(*_SYSTEM, *_SYSTEMD, "systemd-boot"),
             boot_modules=(),
             parts=("common", "systemd", "systemd-boot"),
+        ),
+        _PLAIN._replace(
+            name="sysvinit",
+            packages=(*_SYSTEM, *_SYSVINIT, *_GRUB),
+            parts=("common", "sysvinit", "grub"),
+        ),
+        _PLAIN._replace(
+            name="secure-boot",
+            packages=(*_SYSTEM, *_SYSTEMD, *_GRUB, "grub-efi-amd64-signed", "shim-signed"),
+            boot_modules=(),
+            parts=("common", "systemd", "grub", "secure-boot"),
+            # The variables have Microsoft's keys, and with them Secure Boot is on.
+            firmware=Firmware(_OVMF / "OVMF_CODE_4M.secboot.fd", _OVMF / "OVMF_VARS_4M.ms.fd"),
         ),
     )
 }

@@ -33,6 +33,13 @@ def test_settings_become_arguments_of_qemu(changes, argument):
     assert argument in qemu_arguments(SETTINGS._replace(**changes), "tcg")
 
 
+def test_secure_boot_gets_a_machine_that_guards_the_firmwares_variables():
+    plain, secure = (qemu_arguments(SETTINGS._replace(variant=name), "tcg") for name in ("grub", "secure-boot"))
+    assert "q35" in plain
+    assert "q35,smm=on" in secure
+    assert set(secure) - set(plain) >= {"driver=cfi.pflash01,property=secure,value=on", "ICH9-LPC.disable_s3=1"}
+
+
 def test_firmware_waits_only_when_told_to():
     assert "-boot" not in qemu_arguments(SETTINGS, "tcg")
 

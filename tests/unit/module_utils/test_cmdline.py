@@ -81,6 +81,8 @@ def test_edit(append, remove, edited):
     [
         ("root=x panic=60", "root=x fleetops.boot=T panic=60"),
         ("root=x panic=60 -- single", "root=x fleetops.boot=T panic=60 -- single"),
+        ("root=x panic=5 panic=60", "root=x fleetops.boot=T panic=5 panic=60"),
+        ("panic=60", "fleetops.boot=T panic=60"),
         ("root=x", "root=x fleetops.boot=T"),
     ],
 )

@@ -6,14 +6,12 @@ import bz2
 import gzip
 import io
 import lzma
+import tracemalloc
 
 import pytest
 from ansible_collections.fleetops.kexec.plugins.module_utils._kernel_image import check_initrd, read_kernel
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError
-
-# A zstd frame of two raw blocks and a checksum, put together by RFC 8878.
-ZSTD = b"\x28\xb5\x2f\xfd\x04\x58" + b"\x10\x00\x00ab" + b"\x11\x00\x00cd" + b"CKSM"
-LZ4 = b"\x02\x21\x4c\x18" + b"\x03\x00\x00\x00abc" + b"\x02\x00\x00\x00de"
+from parserfuzz.images import LZ4, ZSTD
 
 
 def judge_kernel(content, arch="x86_64"):
@@ -93,3 +91,17 @@ def test_a_size_that_leads_backwards_is_refused_and_not_followed(make):
 def test_a_file_that_is_no_initrd_is_refused():
     with pytest.raises(KexecError, match="/boot/initrd is not an initrd: at byte 0"):
         judge_initrd(b"#!/bin/sh\nexit 0\n")
+
+
+def test_a_kernel_that_tells_no_release_has_none(make):
+    assert judge_kernel(make.bzimage(release="")).version is None
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_an_initrd_is_unpacked_in_pieces(pack):
+    packed = pack(bytes(40 << 20))
+    tracemalloc.start()
+    judge_initrd(packed)
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 << 20

@@ -79,5 +79,11 @@ def test_a_file_without_a_signature(content):
     assert signature_of(io.BytesIO(content)) == UNSIGNED
 
 
+def test_sections_over_each_other_are_no_good():
+    content = bytearray(pe_file(trailing=b"\x33" * 4096))
+    struct.pack_into("<II", content, 0x98 + 112 + 16 * 8 + 16, 6144, 512)
+    assert signature_of(io.BytesIO(bytes(content))) == ALTERED
+
+
 def test_a_certificate_table_that_is_cut_off_is_no_good():
     assert signature_of(io.BytesIO(pe_file()[:-10])) == ALTERED

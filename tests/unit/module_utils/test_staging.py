@@ -130,6 +130,11 @@ def _replace_kernel(host):
     path.write_bytes(content)
 
 
+def _change_record(host, **values):
+    record = json.loads((host.root / RECORD.lstrip("/")).read_text())
+    host.write(RECORD, json.dumps(dict(record, **values)))
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -139,9 +144,25 @@ def _replace_kernel(host):
         lambda host: host.write(RECORD, "{}"),
         lambda host: host.write(RECORD, "[1]"),
         lambda host: host.write(RECORD, "\0 no json"),
+        lambda host: host.write(RECORD, "[" * 100000),
+        lambda host: _change_record(host, cmdline=7),
+        lambda host: _change_record(host, initrds=[None]),
+        lambda host: _change_record(host, more=""),
         lambda host: (host.root / RECORD.lstrip("/")).unlink(),
     ],
-    ids=["kernel replaced", "other boot", "unloaded by somebody", "empty", "no record", "damaged", "record lost"],
+    ids=[
+        "kernel replaced",
+        "other boot",
+        "unloaded by somebody",
+        "empty",
+        "no record",
+        "damaged",
+        "nested",
+        "a number",
+        "a null",
+        "more",
+        "record lost",
+    ],
 )
 def test_it_is_staged_again_when_the_record_does_not_vouch_for_it(host, change):
     first = stage(host)

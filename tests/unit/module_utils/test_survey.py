@@ -272,3 +272,7 @@ def test_what_only_root_may_read_does_not_end_the_survey(host):
     config.unlink()
     config.mkdir()  # as unreadable as a file of mode 0600, for root too
     assert look(host, euid=1000)["capabilities"]["file_load"] is None
+
+
+def test_halves_of_characters_do_not_break_the_answer():
+    assert shown(["\ud800x", {"a": "\udcff"}]) == ["\ufffdx", {"a": "\ufffd"}]

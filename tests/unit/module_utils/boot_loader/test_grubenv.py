@@ -40,6 +40,10 @@ def test_an_environment_block_has_the_variables_that_grub_reads(content, variabl
         (HEADER + "a=1\nsaved_entry\nb=2\n", "/boot/grub/grubenv line 3: not of the form name=value"),
         (HEADER + "\nsaved_entry=0\n", "/boot/grub/grubenv line 2: not of the form name=value"),
         (HEADER + "a=1\nsaved_entry=gnulinux-adv", "/boot/grub/grubenv line 3: the environment block is cut off"),
+        (
+            HEADER + "a=1\nb=\0\n",
+            "/boot/grub/grubenv line 3: the environment block contains zero bytes, so it is damaged",
+        ),
         (HEADER + "a=1\nb=2\\", "/boot/grub/grubenv line 3: the environment block is cut off"),
     ],
 )

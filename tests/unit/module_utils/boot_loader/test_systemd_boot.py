@@ -286,3 +286,22 @@ def test_stars_and_question_marks_match_as_pythons_do(pattern, text):
 @given(st.text(alphabet="ab*?[]!-\\"), st.text(alphabet="ab*?[]!-\\"))
 def test_any_pattern_matches_or_not(pattern, text):
     assert glob_matches(pattern, text) in (True, False)
+
+
+@pytest.mark.parametrize("answer", ['[{"id": "\\ud800"}]', "[" * 100000, "9" * 5000, '{"a":' * 5000])
+def test_an_answer_of_bootctls_that_means_nothing_is_left_aside(boot, answer):
+    boot.entry("a.conf")
+    boot.bootctl(stdout=answer)
+    assert [entry.id for entry in boot.read().entries] == ["a.conf"]
+
+
+def test_a_path_that_no_file_can_have_is_refused(boot):
+    boot.bootctl({"type": "type1", "id": "a.conf", "root": "/efi", "linux": "/k\0"})
+    with pytest.raises(KexecError, match=r"'/efi/k\\x00' cannot be the path of a file"):
+        boot.read()
+
+
+def test_more_entries_than_a_menu_has_are_refused(boot):
+    boot.bootctl(*[{"type": "type1", "id": "a%d.conf" % number} for number in range(501)])
+    with pytest.raises(KexecError, match="bootctl lists 501 boot entries; more than 500 are no menu"):
+        boot.read()
