@@ -20,7 +20,7 @@ from simfleet.fixture import Simulated
 pytestmark = pytest.mark.bench
 
 HOSTS = 24
-AT_A_TIME = 6
+AT_A_TIME = 4
 MOST_MEDIAN_SECONDS, MOST_LATE_SECONDS = 0.6, 1.2
 
 
