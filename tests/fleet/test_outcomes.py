@@ -35,7 +35,7 @@ TRIALS = {
 
 
 def test_a_roll_through_a_difficult_fleet_and_the_same_again_after_a_repair(simulated: Simulated) -> None:
-    fleet = simulated(12, {**TRIALS, "sim010": Behaviour(comes_back="never")}, median_seconds=0.7)
+    fleet = simulated(12, {**TRIALS, "sim010": Behaviour(comes_back="never")}, median_seconds=1.3)
     (fleet.root("sim002") / "proc/sys/kernel/kexec_load_disabled").write_text("1\n")
     fleet.update("sim009", default=OLDER)
     run = fleet.playbook(fast_reboot_timeout=15)
