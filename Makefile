@@ -23,8 +23,8 @@ help:  ## this list
 check: setup  ## linters, types, documentation and unit tests: the quick round
 	@python tools/run.py check $(CHECKS)
 
-test: setup  ## everything: check, other Pythons, ansible-test, the archive, virtual machines
-	@python tools/run.py test $(CHECKS) targets sanity integration package lab
+test: setup  ## everything: check, other Pythons, ansible-test, the archive, simulated hosts, virtual machines
+	@python tools/run.py test $(CHECKS) targets sanity integration package fleet lab
 
 .PHONY: soak
 soak: setup  ## a million bad inputs for the parsers; on real machines variants, rollback, autoload, pushed kernels (hours)
@@ -32,8 +32,9 @@ soak: setup  ## a million bad inputs for the parsers; on real machines variants,
 	$(PYTEST) -m soak tests
 
 .PHONY: bench
-bench: setup  ## what the survey costs a host, on a virtual machine
+bench: setup  ## what it takes, side by side with the peers: on virtual machines and simulated hosts
 	tools/setup lab
+	tools/setup fleet
 	$(PYTEST) -m bench tests
 
 .PHONY: demo demo-down
@@ -55,7 +56,7 @@ style: setup  ## is the Python code formatted as ruff does it? (make format does
 
 lint: setup  ## ruff's rules for Python, shellcheck for shell scripts
 	ruff check
-	shellcheck $$(grep -rlE '^#!/.*\bb?a?sh( |$$)' .ci tools tests/lab)
+	shellcheck $$(grep -rlE '^#!/.*\bb?a?sh( |$$)' .ci tools tests/lab tests/fleet)
 
 types: setup  ## mypy, strict
 	@tools/types
@@ -72,7 +73,7 @@ python36: setup  ## does the target-side code stay within Python 3.6?
 unit: setup  ## unit tests
 	$(PYTEST) tests/unit
 
-.PHONY: targets sanity integration package lab
+.PHONY: targets sanity integration package fleet lab
 targets: setup  ## unit tests of target-side code under every other Python here
 	@tools/targets
 
@@ -85,6 +86,10 @@ integration: setup  ## ansible-test integration
 
 package: setup  ## builds the archive, installs it, looks at it
 	$(PYTEST) tests/packaging
+
+fleet: setup  ## the playbook over simulated hosts with every fault
+	tools/setup fleet
+	$(PYTEST) -m fleet tests
 
 lab: setup  ## tests on virtual machines
 	tools/setup lab

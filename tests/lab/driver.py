@@ -7,56 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import resource
-import subprocess
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_run import Run, run_playbook
 from vmlab import Lab
 from vmlab.access import banner
 from vmlab.errors import LabError
 from vmlab.machine import Machine
-
-HERE = Path(__file__).parent
-CHECKOUT = HERE.parents[1]
-
-
-@dataclass
-class Task:
-    """A finished task of a playbook's run."""
-
-    ended: float
-    status: str
-    host: str
-    task: str
-    action: str
-    result: dict[str, Any]
-
-
-@dataclass
-class Run:
-    """A finished ansible-playbook.
-
-    :param cpu_seconds: of the controller, user and system, all its processes together.
-    """
-
-    rc: int
-    output: str
-    tasks: list[Task]
-    cpu_seconds: float
-
-    def of(self, action: str, host: str | None = None) -> list[Task]:
-        """Its tasks of one action."""
-        return [task for task in self.tasks if task.action.endswith(action) and host in (None, task.host)]
-
-    def outcomes(self) -> dict[str, str]:
-        """The outcome of each host, by the report."""
-        (report,) = self.of("rollout_report")
-        return {host: outcome["name"] for host, outcome in report.result["hosts"].items()}
 
 
 class Fleet:
@@ -87,38 +47,8 @@ class Fleet:
     def playbook(self, *arguments: str, playbook: str = "playbooks/fast_reboot.yml", **variables: Any) -> Run:
         """Run a playbook of the checkout on all machines."""
         self._runs += 1
-        tasks = self._folder / ("tasks%d.jsonl" % self._runs)
-        tasks.touch()
-        command = ["ansible-playbook", "-i", str(self.lab.inventory_path), playbook, *arguments]
-        if variables:
-            command += ["-e", json.dumps(variables)]
-        environment = {
-            **os.environ,
-            "FLEETOPS_TASKS": str(tasks),
-            "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
-            "ANSIBLE_CALLBACKS_ENABLED": "tasks",
-            "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "playbooks/collections"),
-            "ANSIBLE_NOCOLOR": "1",
-        }
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(
-            command,
-            cwd=CHECKOUT,
-            env=environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        print(done.stdout)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        lines = tasks.read_text().splitlines()
-        return Run(
-            done.returncode,
-            done.stdout,
-            [Task(**json.loads(line)) for line in lines],
-            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-        )
+        record = self._folder / ("tasks%d.jsonl" % self._runs)
+        return run_playbook(self.lab.inventory_path, playbook, arguments, variables, record)
 
     def module(self, host: str, name: str, **arguments: Any) -> dict[str, Any]:
         """Run one module on one host; returns its result."""

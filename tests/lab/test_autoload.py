@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from driver import Fleet, Run
+from ansible_run import Run
+from driver import Fleet
 
 pytestmark = pytest.mark.soak
 

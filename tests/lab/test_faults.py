@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from driver import HERE, Fleet
+from driver import Fleet
 from vmlab import Lab
 from vmlab.fleet import default_cache
 
@@ -104,7 +104,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     hook = folder / "cycle.yml"
     command = {"argv": [sys.executable, "-c", CYCLE]}
     task = {"name": "Cycle", "ansible.builtin.command": command, "delegate_to": "localhost", "become": False}
-    hook.write_text(json.dumps([{**task, "environment": {"PYTHONPATH": str(HERE)}, "vars": LOCAL}]))
+    hook.write_text(json.dumps([{**task, "environment": {"PYTHONPATH": str(Path(__file__).parent)}, "vars": LOCAL}]))
     yield Site(fleet, older, newer, hook)
     lab.down()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import Fleet, Observer, Run
+from ansible_run import Run
+from driver import Fleet, Observer
 
 pytestmark = pytest.mark.lab
 
