@@ -77,7 +77,7 @@ FAILURES: dict[str, tuple[dict[str, Any], str, str, int]] = {
     ),
     "the kernel that ran comes back": ({"comes_back": "old_kernel"}, "failed", "but not from the staged image", 1),
     "a kernel comes back that nobody asked for": ({"comes_back": "other_kernel"}, "failed", "was expected", 1),
-    "another host key comes back": ({"new_host_key": True}, "failed", "but no command worked within 8 s", 1),
+    "another host key comes back": ({"new_host_key": True}, "lost", "another SSH server answers: its host key is", 1),
     "the reboot is refused": (
         {"refuses_reboot": "Access denied"},
         "failed",
