@@ -90,7 +90,7 @@ def _table(results: list[Result]) -> Iterator[str]:
 
 def test_no_input_does_more_than_be_refused(results: list[Result], capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        print("", *_table(results), sep="\n")
+        print("", *_table(results), *(result.trouble for result in results if result.trouble), sep="\n")
     assert [(result.parser.name, result.trouble) for result in results if result.trouble] == []
     assert sum(result.counted.inputs for result in results if result.counted is not None) >= WANTED
 

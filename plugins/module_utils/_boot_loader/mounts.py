@@ -48,8 +48,8 @@ def parse_mountinfo(text: str) -> Tuple[Mount, ...]:
     mounts: List[Mount] = []
     for line in text.splitlines():
         fields = line.split(" ")
-        if "-" not in fields[6:]:
-            continue
+        if "-" not in fields[6:] or "\0" in line:
+            continue  # not from a kernel
         tail = fields[fields.index("-", 6) + 1 :]
         if len(tail) >= 2:
             mounts.append(Mount(fields[2], _plain(fields[3]), _plain(fields[4]), tail[0], _plain(tail[1])))
@@ -57,8 +57,8 @@ def parse_mountinfo(text: str) -> Tuple[Mount, ...]:
 
 
 def _plain(field: str) -> str:
-    """The kernel writes blanks and backslashes of a path as three octal digits (fs/proc_namespace.c)."""
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), field)
+    """The kernel writes blanks, backslashes and # of a path as three octal digits (fs/proc_namespace.c)."""
+    return re.sub(r"\\(011|012|040|043|134)", lambda match: chr(int(match.group(1), 8)), field)
 
 
 def covering(mounts: Sequence[Mount], path: str) -> Optional[Mount]:

@@ -34,16 +34,19 @@ BOOT_SUBVOLUME = (
 BOUND = "24 1 8:1 / / rw - ext4 /dev/sda1 rw\n25 24 8:1 / /srv/jail rw - ext4 /dev/sda1 rw\n"
 
 
-def test_mountinfo_is_read_with_its_escapes_and_optional_fields():
+def test_mountinfo_is_read_with_its_escapes_and_optional_fields_and_nothing_else():
     text = (
         "36 35 98:0 /mnt1 /mnt\\0402 rw,noatime master:1 propagate_from:2 - ext3 /dev/root\\134x rw\n"
         "37 35 0:5 / /dev rw - devtmpfs udev rw\n"
         "no line of mountinfo\n"
+        "39 35 8:1 / /boo\0t rw - ext4 /dev/sda1 rw\n"
+        "40 35 8:1 / /boo\\000t rw - ext4 /dev/sda1 rw\n"
         "38 35 0:6 / /cut rw -\n"
     )
     assert [tuple(mount) for mount in parse_mountinfo(text)] == [
         ("98:0", "/mnt1", "/mnt 2", "ext3", "/dev/root\\x"),
         ("0:5", "/", "/dev", "devtmpfs", "udev"),
+        ("8:1", "/", "/boo\\000t", "ext4", "/dev/sda1"),
     ]
 
 
