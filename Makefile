@@ -13,7 +13,7 @@ export REPORTS := $(CURDIR)/.cache/reports
 PYTEST = pytest -q --junit-xml=$(REPORTS)/$@.xml
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 
-CHECKS := style lint types playbooks changelog python36 unit
+CHECKS := style lint types playbooks changelog python36
 
 .PHONY: help
 help:  ## this list
@@ -21,10 +21,10 @@ help:  ## this list
 
 .PHONY: check test
 check: setup  ## linters, types, documentation and unit tests: the quick round
-	@python tools/run.py check $(CHECKS)
+	@python tools/run.py check $(CHECKS) quick
 
 test: setup  ## everything: check, other Pythons, ansible-test, the archive, simulated hosts, virtual machines
-	@python tools/run.py test $(CHECKS) targets sanity integration package fleet lab
+	@python tools/run.py test $(CHECKS) unit targets sanity integration package fleet lab
 
 .PHONY: soak
 soak: setup  ## a million bad inputs for the parsers; on real machines variants, rollback, autoload, pushed kernels (hours)
@@ -32,7 +32,7 @@ soak: setup  ## a million bad inputs for the parsers; on real machines variants,
 	$(PYTEST) -m soak tests
 
 .PHONY: bench
-bench: setup  ## what it takes, side by side with the peers: on virtual machines and simulated hosts
+bench: setup  ## measures side by side with what users have today, on virtual machines and simulated hosts
 	tools/setup lab
 	tools/setup fleet
 	$(PYTEST) -m bench tests
@@ -50,7 +50,7 @@ setup:  ## the Python packages into .venv (make test and make demo install the r
 
 # The rounds above in single steps.
 
-.PHONY: style lint types playbooks changelog python36 unit
+.PHONY: style lint types playbooks changelog python36 quick unit
 style: setup  ## is the Python code formatted as ruff does it? (make format does it)
 	ruff format --check
 
@@ -69,6 +69,9 @@ changelog: setup  ## antsibull-changelog lint
 
 python36: setup  ## does the target-side code stay within Python 3.6?
 	@tools/python36
+
+quick: setup  ## unit tests, but for the slow ones
+	$(PYTEST) -m "not slow and not soak" tests/unit
 
 unit: setup  ## unit tests
 	$(PYTEST) tests/unit

@@ -20,7 +20,10 @@ from ansible_collections.fleetops.kexec.tests.unit.action.simulated_host import 
 
 CHECKOUT = Path(__file__).parents[3]
 
-pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="needs OpenSSH's client (Debian: openssh-client)")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("ssh") is None, reason="needs OpenSSH's client (Debian: openssh-client)"),
+]
 
 
 @pytest.fixture

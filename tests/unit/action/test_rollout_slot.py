@@ -16,6 +16,8 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database i
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.opening import look
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store import Store
 
+pytestmark = pytest.mark.slow
+
 CHECKOUT = Path(__file__).parents[3]
 
 PLAY = """

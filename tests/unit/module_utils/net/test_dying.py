@@ -8,6 +8,8 @@ Every row ends in an ordinary reboot, which has to start the boot loader's defau
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 OLD, NEW = "6.1.0-55-cloud-amd64", "6.1.0-56-cloud-amd64"
 
 
