@@ -142,8 +142,7 @@ class After:
 def _failure(answer: Answer) -> str:
     if answer.rc == 0:
         return ""
-    said = answer.stderr.strip() or answer.stdout.strip() or "it did not say why"
-    return "it ended with %d: %s" % (answer.rc, said[:500])
+    return "it ended with %d: %s" % (answer.rc, answer.said[:500])
 
 
 def _against(before: str, after: str) -> str:

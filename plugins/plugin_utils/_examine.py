@@ -41,10 +41,7 @@ def read_examination(answer: Answer) -> Examined:
     """What :data:`EXAMINATION` was answered with. Raises RebootFailed where it is no answer."""
     boot = parse_boot(answer.stdout)
     if boot is None:
-        raise RebootFailed(
-            "the host did not say which boot this is; it was left alone (%s)"
-            % (answer.stderr.strip() or answer.stdout.strip()[:200] or "it said nothing")
-        )
+        raise RebootFailed("the host did not say which boot this is; it was left alone (%s)" % answer.said[:200])
     return Examined(
         boot=boot,
         services=parse_services(answer.stdout),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 import socket
 import subprocess
@@ -25,6 +26,9 @@ _MOST_LOGIN_SECONDS = 30.0
 _MOST_RESET_SECONDS = 5.0
 _MOST_KEY_SECONDS = 10.0
 
+# OpenSSH's client says so at its end: clientloop.c, and mux.c for a shared connection.
+_FAREWELL = re.compile(r"^(?:Connection|Shared connection) to \S+ closed\.\r?$", re.MULTILINE)
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -36,6 +40,15 @@ class Answer:
     rc: int
     stdout: str
     stderr: str
+
+    @property
+    def said(self) -> str:
+        """Why it failed, in its own words.
+
+        Where ssh has asked for a terminal, all that the command said is in ``stdout``, and ``stderr`` has nothing but
+        ssh's farewell.
+        """
+        return _FAREWELL.sub("", self.stderr).strip() or self.stdout.strip() or "it said nothing"
 
 
 class Pending(Protocol[T_co]):

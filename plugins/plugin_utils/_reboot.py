@@ -113,7 +113,7 @@ class Reboot:
         if answer is None or answer.rc != 0:
             raise RebootFailed(
                 "boot_time_command %s; the host was left alone"
-                % ("did not end" if answer is None else "ended with %d: %s" % (answer.rc, answer.stderr.strip()))
+                % ("did not end" if answer is None else "ended with %d: %s" % (answer.rc, answer.said))
             )
         return answer.stdout.strip()
 

@@ -95,8 +95,7 @@ class Return:
             return False
         # Above 128 it was ended by a signal, and 255 is ssh's own: the shutdown was quicker than the answer.
         if 0 < answer.rc <= 128:
-            said = answer.stderr.strip() or answer.stdout.strip() or "it did not say why"
-            self._refusal = "the host refused to reboot (return code %d): %s" % (answer.rc, said)
+            self._refusal = "the host refused to reboot (return code %d): %s" % (answer.rc, answer.said)
             if not self._is_down:
                 self._refuse()
         return True
@@ -193,7 +192,7 @@ class Return:
         self._inquiry = None
         boot = parse_boot(answer.stdout)
         if boot is None:
-            self._unready = "a command ended with %d: %s" % (answer.rc, answer.stderr.strip())
+            self._unready = "a command ended with %d: %s" % (answer.rc, answer.said)
             return None
         return boot, parse_services(answer.stdout)
 

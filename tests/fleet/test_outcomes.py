@@ -81,7 +81,7 @@ FAILURES: dict[str, tuple[dict[str, Any], str, str, int]] = {
     "the reboot is refused": (
         {"refuses_reboot": "Access denied"},
         "failed",
-        "the host refused to reboot (return code 1)",
+        "the host refused to reboot (return code 1): Access denied",
         0,
     ),
     "it never returns": ({"comes_back": "never", "down_looks": "silent"}, "lost", "did not come back within 8 s", 1),

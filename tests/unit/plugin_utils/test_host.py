@@ -7,7 +7,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import AnsibleHost, direct_address
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import AnsibleHost, Answer, direct_address
 from ansible_collections.fleetops.kexec.tests.unit.plugin_utils.ssh_servers import program
 
 
@@ -98,3 +98,17 @@ def test_another_connection_plugin_is_used_itself():
     host.prepare_watch(0.5)
     assert host.read_key(None) is None
     host.end()
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "said"),
+    [
+        ("", "Access denied\n", "Access denied"),
+        ("Access denied\r\n", "Shared connection to 10.0.0.7 closed.\r\n", "Access denied"),
+        ("Access denied\r\n", "Connection to web7 closed.\r\n", "Access denied"),
+        ("more\n", "Connection to the bus closed.\n", "Connection to the bus closed."),
+        ("", "Shared connection to web7 closed.\n", "it said nothing"),
+    ],
+)
+def test_what_a_command_said_is_not_what_ssh_says_at_its_end(stdout, stderr, said):
+    assert Answer(1, stdout, stderr).said == said
