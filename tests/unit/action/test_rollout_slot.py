@@ -63,7 +63,7 @@ PLAY = """
       check_mode: false
     - ansible.builtin.meta: end_host
       when: not slot.admitted
-    - ansible.builtin.shell: "echo +{{ rack }} >> log; sleep 0.2; echo -{{ rack }} >> log"
+    - ansible.builtin.shell: "echo +{{ rack }} >> log; sleep 1; echo -{{ rack }} >> log"
       args:
         chdir: "{{ the_folder }}"
     - fleetops.kexec.rollout_slot:
