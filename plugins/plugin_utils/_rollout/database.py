@@ -10,6 +10,7 @@ a transaction that begins as a reader cannot become a writer while another one w
 from __future__ import annotations
 
 import contextlib
+import importlib
 import fcntl
 import os
 import re
@@ -31,10 +32,9 @@ except ImportError:
     pass
 
 # Imported here because each host's task runs in a process of its own, forked from one that has imported this file.
-with contextlib.suppress(ImportError):
-    import psycopg  # noqa: F401
-    import sqlalchemy.dialects.postgresql.psycopg
-    import sqlalchemy.dialects.sqlite.pysqlite
+for driver in ("psycopg", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite.pysqlite"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(driver)
 
 ENVIRONMENT = "FLEETOPS_KEXEC_STORE"
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
@@ -94,7 +94,7 @@ class Statements:
         self.insert_rollout = sa.insert(rollouts)
         self.insert_hosts = sa.insert(hosts)
 
-    @cache  # noqa: B019  (there are two objects of this class at most)
+    @lru_cache(maxsize=64)  # noqa: B019  (there are two objects of this class at most)
     def change_host(self, *columns: str) -> Executable:
         """Set columns of a host's row."""
         hosts = TABLES.hosts
@@ -104,7 +104,7 @@ class Statements:
             .values({column: sa.bindparam("new_" + column) for column in columns})
         )
 
-    @cache  # noqa: B019
+    @lru_cache(maxsize=64)  # noqa: B019
     def change_rollout(self, *columns: str) -> Executable:
         """Set columns of a rollout's row, and let those that wait look again."""
         rollouts = TABLES.rollouts

@@ -100,7 +100,7 @@ class SimulatedHost:
         if "systemctl kexec" in command:
             self.reboot()
             return None if self.hang else ("", 0)
-        return (self.describe(), 0) if QUESTION.split("'")[0] in command else ("", 0)
+        return (self.describe(), 0) if QUESTION.split("'", maxsplit=1)[0] in command else ("", 0)
 
     def describe(self):
         record = {"boot_id": self.boot_id, "token": "T", "release": NEW}

@@ -129,7 +129,8 @@ def test_a_lost_host_is_rescued_and_waited_for_again(simulate, tmp_path):
     assert not result["failed"], result["msg"]
     assert (result["rebooted"], result["lost"], result["method"], host.fired) == (True, False, "kexec", 1)
     assert result["release"] == {"before": OLD, "after": NEW}
-    assert result["host_key"]["before"] == result["host_key"]["after"] is not None
+    assert result["host_key"]["before"] is not None
+    assert result["host_key"]["before"] == result["host_key"]["after"]
 
 
 def test_a_host_whose_rescue_fails_stays_lost(simulate, tmp_path):

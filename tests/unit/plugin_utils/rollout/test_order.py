@@ -67,7 +67,7 @@ def test_no_worker_waits_for_a_domain_while_hosts_of_another_could_go(seed):
     """With the order given, and no more workers than places, it ends as early as if any host could take any place."""
     rng = random.Random(seed)
     most, each = rng.randint(1, 6), rng.randint(1, 3)
-    sizes = [rng.randint(1, 12) for _ in range(rng.randint(1, 8))]
+    sizes = [rng.randint(1, 12) for _rack in range(rng.randint(1, 8))]
     candidates = [
         Candidate("h%d-%d" % (rack, n), "r%d" % rack, "x") for rack, size in enumerate(sizes) for n in range(size)
     ]

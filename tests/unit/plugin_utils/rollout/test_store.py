@@ -418,7 +418,7 @@ def test_a_server_that_comes_back(postgresql_server):
     assert isinstance(ask(store, "a", rollout="lasting"), Admit)
     postgresql_server.stop()
     try:
-        for _ in range(2):
+        for _time in range(2):
             with pytest.raises(StoreError) as error:
                 ask(store, "b", rollout="lasting")
             assert error.value.temporary
