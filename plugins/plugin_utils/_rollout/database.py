@@ -10,8 +10,8 @@ a transaction that begins as a reader cannot become a writer while another one w
 from __future__ import annotations
 
 import contextlib
-import importlib
 import fcntl
+import importlib
 import os
 import re
 import sqlite3
