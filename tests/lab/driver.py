@@ -36,6 +36,11 @@ class Fleet:
         assert done.returncode == 0, done
         return done.stdout.strip()
 
+    def kernels(self, host: str) -> tuple[str, str]:
+        """The older and the newer kernel release of the image."""
+        older, newer = self.ssh(host, "ls /boot/vmlinuz-* | sed s,.*vmlinuz-,, | sort -V").split("\n")
+        return older, newer
+
     def boot(self, host: str) -> dict[str, str]:
         """What tells one boot from another."""
         values = self.ssh(

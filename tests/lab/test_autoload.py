@@ -28,12 +28,6 @@ def journal(fleet: Fleet, boot: int = -1) -> str:
     return fleet.ssh(HOST, "journalctl --no-pager -o cat -b %d -u fleetops-kexec-stage -u fleetops-kexec-jump" % boot)
 
 
-def kernels(fleet: Fleet) -> tuple[str, str]:
-    """The older and the newer kernel release of the image."""
-    older, newer = fleet.ssh(HOST, "ls /boot/vmlinuz-* | sed s,.*vmlinuz-,, | sort -V").split("\n")
-    return older, newer
-
-
 def test_the_role_puts_it_in_place_once(fleet: Fleet) -> None:
     # What is said at a shutdown is to be read in the next boot.
     fleet.ssh(HOST, "mkdir -p /var/log/journal && systemctl restart systemd-journald && journalctl --flush")
@@ -45,7 +39,7 @@ def test_the_role_puts_it_in_place_once(fleet: Fleet) -> None:
 
 
 def test_an_ordinary_reboot_is_a_kexec_into_the_default(fleet: Fleet) -> None:
-    older, newer = kernels(fleet)
+    older, newer = fleet.kernels(HOST)
     assert fleet.boot(HOST)["release"] == older
     after = fleet.type(HOST, "systemctl reboot")
     assert (after["release"], after["loader_type"]) == (newer, KEXEC)
@@ -60,7 +54,7 @@ def test_one_reboot_through_the_firmware_can_be_asked_for(fleet: Fleet) -> None:
 
 
 def test_a_default_that_has_just_been_changed_is_the_one_that_is_started(fleet: Fleet) -> None:
-    older, newer = kernels(fleet)
+    older, newer = fleet.kernels(HOST)
     assert fleet.boot(HOST)["release"] == newer
     # The image's grubenv names the older kernel.
     fleet.ssh(HOST, "sed -i 's/^GRUB_DEFAULT=.*/GRUB_DEFAULT=saved/' /etc/default/grub && update-grub 2>&1")

@@ -99,7 +99,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     lab.down()
     lab.up(1)
     fleet = Fleet(lab, folder)
-    older, newer = fleet.ssh(HOST, "ls /boot/vmlinuz-* | sed s,.*vmlinuz-,, | sort -V").split("\n")
+    older, newer = fleet.kernels(HOST)
     lab.update([HOST])
     hook = folder / "cycle.yml"
     command = {"argv": [sys.executable, "-c", CYCLE]}

@@ -20,18 +20,12 @@ MOST_TASKS_PER_HOST = 10
 MOST_SECONDS_TO_NOTICE = 1.5
 
 
-def kernels(fleet: Fleet) -> tuple[str, str]:
-    """The older and the newer kernel release of the image."""
-    older, newer = fleet.ssh("lab1", "ls /boot/vmlinuz-* | sed s,.*vmlinuz-,, | sort -V").split("\n")
-    return older, newer
-
-
 def tasks_of(run: Run, host: str) -> list[str]:
     return [task.task for task in run.tasks if task.host == host]
 
 
 def test_a_check_run_shows_the_plan_and_changes_nothing(fleet: Fleet) -> None:
-    older, newer = kernels(fleet)
+    older, newer = fleet.kernels("lab1")
     before = {host: fleet.boot(host) for host in HOSTS}
     run = fleet.playbook("--check", "--diff")
     assert run.rc == 0
@@ -54,7 +48,7 @@ def test_an_unreachable_host_stops_the_roll_before_it_begins(fleet: Fleet, tmp_p
 
 
 def test_a_host_that_fails_stops_the_roll_and_the_next_one_is_untouched(fleet: Fleet) -> None:
-    _older, newer = kernels(fleet)
+    _older, newer = fleet.kernels("lab1")
     before = {host: fleet.boot(host) for host in HOSTS}
     fleet.ssh("lab1", "cd /boot && mv initrd.img-%s whole && head -c 5000000 whole > initrd.img-%s" % (newer, newer))
     run = fleet.playbook()
@@ -67,7 +61,7 @@ def test_a_host_that_fails_stops_the_roll_and_the_next_one_is_untouched(fleet: F
 
 
 def test_the_roll_brings_both_hosts_to_the_newer_kernel_by_kexec(fleet: Fleet) -> None:
-    _older, newer = kernels(fleet)
+    _older, newer = fleet.kernels("lab1")
     before = {host: fleet.boot(host) for host in HOSTS}
     observers = {host: Observer(fleet, host) for host in HOSTS}
     run = fleet.playbook("-vv")
@@ -104,7 +98,7 @@ def test_the_same_run_again_changes_nothing(fleet: Fleet) -> None:
 
 
 def test_staging_is_idempotent_and_undone(fleet: Fleet) -> None:
-    older, newer = kernels(fleet)
+    older, newer = fleet.kernels("lab1")
     running_token = fleet.ssh("lab1", "cat /proc/cmdline").rpartition("fleetops.boot=")[2]
     first, again, running = fleet.modules(
         "lab1", "kexec_load", [{"entry": older}, {"entry": older}, {"entry": "running"}]
@@ -148,7 +142,7 @@ def test_bad_input_is_refused_and_nothing_is_staged(fleet: Fleet) -> None:
 
 
 def test_the_kernel_itself_refuses_what_looks_whole(fleet: Fleet) -> None:
-    _older, newer = kernels(fleet)
+    _older, newer = fleet.kernels("lab1")
     # Offset 0x206: a boot protocol so old that the kernel's loader refuses it with ENOEXEC.
     fleet.ssh(
         "lab1",

@@ -80,7 +80,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     lab.down()
     lab.up(1, variant=request.param)
     fleet = Fleet(lab, tmp_path_factory.mktemp(request.param))
-    older, newer = fleet.ssh(HOST, "ls /boot/vmlinuz-* | sed s,.*vmlinuz-,, | sort -V").split("\n")
+    older, newer = fleet.kernels(HOST)
     assert fleet.boot(HOST)["release"] == older
     lab.update([HOST])
     # What is said at a shutdown is to be read in the next boot.

@@ -75,7 +75,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     lab.down()
     lab.up(1, variant=variant.name)
     fleet = Fleet(lab, tmp_path_factory.mktemp(variant.name))
-    older, newer = fleet.ssh(HOST, "ls /boot/vmlinuz-* | sed s,.*vmlinuz-,, | sort -V").split("\n")
+    older, newer = fleet.kernels(HOST)
     assert fleet.boot(HOST)["release"] == older
     lab.update([HOST])
     yield Site(variant, fleet, older, newer)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Every outcome that a host's turn may have.
+# With which rollout_slot releases a host; one that fell back has been rebooted.
 OUTCOMES = ("rebooted", "current", "refused", "deferred", "failed", "rolled_back", "lost", "unreachable")
 
 # Outcomes after which nobody has to look at the host.
