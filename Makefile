@@ -24,7 +24,7 @@ check: setup  ## linters, types, documentation and unit tests: the quick round
 	@python tools/run.py check $(CHECKS) quick
 
 test: setup  ## everything: check, other Pythons, ansible-test, the archive, simulated hosts, virtual machines
-	@python tools/run.py test $(CHECKS) unit targets sanity integration package fleet lab
+	@python tools/run.py test $(CHECKS) unit targets sanity integration package fleet services lab
 
 .PHONY: soak
 soak: setup  ## a million bad inputs for the parsers; on real machines variants, rollback, autoload, pushed kernels (hours)
@@ -56,7 +56,7 @@ style: setup  ## is the Python code formatted as ruff does it? (make format does
 
 lint: setup  ## ruff's rules for Python, shellcheck for shell scripts
 	ruff check
-	shellcheck $$(grep -rlE '^#!/.*\bb?a?sh( |$$)' .ci tools tests/lab tests/fleet)
+	shellcheck $$(grep -rlE '^#!/.*\bb?a?sh( |$$)' .ci tools tests/lab tests/fleet tests/services)
 
 types: setup  ## mypy, strict
 	@tools/types
@@ -76,7 +76,7 @@ quick: setup  ## unit tests, but for the slow ones
 unit: setup  ## unit tests
 	$(PYTEST) tests/unit
 
-.PHONY: targets sanity integration package fleet lab
+.PHONY: targets sanity integration package fleet services lab
 targets: setup  ## unit tests of target-side code under every other Python here
 	@tools/targets
 
@@ -93,6 +93,10 @@ package: setup  ## builds the archive, installs it, looks at it
 fleet: setup  ## the playbook over simulated hosts with every fault
 	tools/setup fleet
 	$(PYTEST) -m fleet tests
+
+services: setup  ## what talks to other programs, with the real ones: load balancer, browser
+	tools/setup services
+	$(PYTEST) -m services tests
 
 lab: setup  ## tests on virtual machines
 	tools/setup lab

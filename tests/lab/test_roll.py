@@ -17,7 +17,9 @@ pytestmark = pytest.mark.lab
 HOSTS = ("lab1", "lab2")
 FIRMWARE, KEXEC = "114", "208"
 MOST_TASKS_PER_HOST = 10
-MOST_SECONDS_TO_NOTICE = 1.5
+# One login takes a busy emulated machine up to 2 s, and the roll needs one after its watch has seen the host;
+# tests/bench/test_notice.py measures the watch itself.
+MOST_SECONDS_TO_NOTICE = 5.0
 
 
 def tasks_of(run: Run, host: str) -> list[str]:
