@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -154,3 +155,29 @@ def test_installed_plugins_document_themselves(installed: Path, home: Path, tmp_
     assert modules - {line.split()[0] for line in listing.splitlines() if line} == set()
     for module in modules:
         run("ansible-doc", module, environment=environment, folder=tmp_path)
+
+
+def test_its_documentation_is_sound(installed: Path, home: Path, tmp_path: Path) -> None:
+    """As antsibull-docs would render it: every reference in it leads somewhere."""
+    said = run(
+        "antsibull-docs",
+        "lint-collection-docs",
+        "--plugin-docs",
+        "--disallow-unknown-collection-refs",
+        str(installed / "ansible_collections/fleetops/kexec"),
+        environment={**os.environ, "HOME": str(home)},
+        folder=tmp_path,
+    )
+    assert said == ""
+
+
+def test_galaxy_takes_it_without_a_warning(archive: Path, home: Path, tmp_path: Path) -> None:
+    """What ansible-test and ansible-lint say has its own steps."""
+    settings = tmp_path / "settings"
+    settings.write_text("[galaxy-importer]\nRUN_ANSIBLE_TEST = False\nRUN_ANSIBLE_LINT = False\n")
+    environment = {**os.environ, "HOME": str(home), "GALAXY_IMPORTER_CONFIG": str(settings)}
+    said = run(
+        sys.executable, "-m", "galaxy_importer.main", str(archive), environment=environment, folder=archive.parent
+    )
+    assert "Importer processing completed successfully" in said
+    assert re.findall("^(?:ERROR|WARNING).*", said, re.MULTILINE) == []
