@@ -24,12 +24,14 @@ check: setup  ## linters, types, documentation and unit tests: the quick round
 	@python tools/run.py check $(CHECKS) quick
 
 test: setup  ## everything: check, other Pythons, ansible-test, the archive, simulated hosts, virtual machines
-	@python tools/run.py test $(CHECKS) unit targets sanity integration package fleet services lab
+	@python tools/run.py test $(CHECKS) unit targets versions sanity integration package fleet services lab
 
 .PHONY: soak
 soak: setup  ## a million bad inputs for the parsers; on real machines variants, rollback, autoload, pushed kernels (hours)
 	tools/setup lab
 	$(PYTEST) -m soak tests
+	tools/setup fleet
+	tools/versions fleet
 
 .PHONY: bench
 bench: setup  ## measures side by side with what users have today, on virtual machines and simulated hosts
@@ -76,9 +78,12 @@ quick: setup  ## unit tests, but for the slow ones
 unit: setup  ## unit tests
 	$(PYTEST) tests/unit
 
-.PHONY: targets sanity integration package fleet services lab
+.PHONY: targets versions sanity integration package fleet services lab
 targets: setup  ## unit tests of target-side code under every other Python here
 	@tools/targets
+
+versions: setup  ## unit tests of controller-side code under every other ansible-core that a Python here can have
+	@tools/versions unit
 
 sanity: setup  ## ansible-test sanity
 	@tools/ansible-test sanity --venv --color no
