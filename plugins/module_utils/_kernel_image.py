@@ -34,8 +34,10 @@ _OTHER_CMDLINE_SIZE = 2048
 class KernelImage(NamedTuple):
     """What a kernel file says of itself."""
 
-    version: Optional[str]
-    """x86: the release and the build, as ``uname -r`` and ``uname -v`` give them; None where the format has none."""
+    release: Optional[str]
+    """As ``uname -r`` will say; None where the format has none, which is so but for x86."""
+    build: Optional[str]
+    """As ``uname -v`` will say: tells two builds of one release apart. None likewise."""
     cmdline_limit: int
     """The longest command line in bytes that can be staged with it, its NUL not counted."""
 
@@ -46,7 +48,7 @@ def read_kernel(stream: BinaryIO, path: str, arch: str) -> KernelImage:
     Formats other than x86's bzImage are left to the kernel's own check.
     """
     if arch not in ("x86_64", "i686"):
-        return KernelImage(None, _OTHER_CMDLINE_SIZE - 1)
+        return KernelImage(None, None, _OTHER_CMDLINE_SIZE - 1)
     stream.seek(0)
     header = stream.read(_X86_HEADER_END)
     if len(header) < _X86_HEADER_END or header[_X86_MAGIC : _X86_MAGIC + 4] != b"HdrS":
@@ -60,20 +62,20 @@ def read_kernel(stream: BinaryIO, path: str, arch: str) -> KernelImage:
             % (path, size, setup_size + paragraphs * 16)
         )
     (limit,) = struct.unpack_from("<I", header, _X86_CMDLINE_SIZE)
-    return KernelImage(_x86_version(stream, header, setup_size), limit - _X86_RESERVED - 1)
+    release, build = _x86_version(stream, header, setup_size)
+    return KernelImage(release, build, limit - _X86_RESERVED - 1)
 
 
-def _x86_version(stream: BinaryIO, header: bytes, setup_size: int) -> Optional[str]:
+def _x86_version(stream: BinaryIO, header: bytes, setup_size: int) -> Tuple[Optional[str], Optional[str]]:
     """Release and build; the builder, which stands between them in brackets, is not shown by ``uname``."""
     (pointer,) = struct.unpack_from("<H", header, _X86_VERSION_POINTER)
     if pointer == 0 or pointer + _SECTOR >= setup_size:
-        return None
+        return None, None
     stream.seek(pointer + _SECTOR)
     text = stream.read(512).split(b"\0")[0].decode("ascii", "replace")
-    release, _unused, build = text.partition(" ")
-    if not release:
-        return None
-    return release + " " + build[build.find("#") :] if "#" in build else release
+    release, _unused, rest = text.partition(" ")
+    _unused, mark, build = rest.partition("#")
+    return release or None, mark + build if release and mark else None
 
 
 _CPIO_HEADER = 110

@@ -60,11 +60,6 @@ def _booted_by(machine: Machine, cmdline: str) -> str:
     return "unknown"
 
 
-def kernel_version(running: Running) -> str:
-    """Release and build in one, comparable with what a kernel image says of itself."""
-    return running.release + " " + running.version
-
-
 def release_in_initrd_name(initrd: str) -> Optional[str]:
     """The release that the name of an initial RAM disk states; None where it states none."""
     matched = re.search(r"/(?:initrd\.img|initramfs|initrd)-([0-9]+\.[0-9]+[^/]*?)(?:\.img)?$", initrd)

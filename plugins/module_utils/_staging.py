@@ -37,6 +37,8 @@ class Record(NamedTuple):
     token: str
     entry: Optional[str]
     release: Optional[str]
+    build: Optional[str]
+    """What ``uname -v`` will say; None where the image does not tell."""
     kernel: str
     initrds: Tuple[str, ...]
     cmdline: str
@@ -64,7 +66,7 @@ def _record_of(values: Any) -> Optional[Record]:
         return None
     for name, value in values.items():
         texts = value if name in ("initrds", "identities") else [value]
-        may_be_unknown = name in ("entry", "release") and value is None
+        may_be_unknown = name in ("entry", "release", "build") and value is None
         if not may_be_unknown and not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
             return None
     return Record(**values)._replace(initrds=tuple(values["initrds"]), identities=tuple(values["identities"]))
@@ -268,6 +270,7 @@ def _load(machine: Machine, wanted: Wanted, boot_id: str, old: Optional[Record],
         token=token,
         entry=target.entry,
         release=target.release,
+        build=target.build,
         kernel=target.kernel,
         initrds=target.initrds,
         cmdline=image.cmdline,
@@ -330,6 +333,7 @@ def _summary(image: Union[Target, Record], cmdline: str) -> Dict[str, Any]:
     return {
         "entry": image.entry,
         "release": image.release,
+        "build": image.build,
         "kernel": image.kernel,
         "initrds": list(image.initrds),
         "cmdline": cmdline,

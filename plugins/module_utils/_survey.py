@@ -34,7 +34,7 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._hardware import Ha
 from ansible_collections.fleetops.kexec.plugins.module_utils._host_kind import HostKind, read_host_kind
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
 from ansible_collections.fleetops.kexec.plugins.module_utils._net.state import read_net
-from ansible_collections.fleetops.kexec.plugins.module_utils._running import Running, kernel_version, read_running
+from ansible_collections.fleetops.kexec.plugins.module_utils._running import Running, read_running
 from ansible_collections.fleetops.kexec.plugins.module_utils._target import (
     Selection,
     Target,
@@ -50,11 +50,10 @@ def reboot_reasons(machine: Machine, target: Target, running: Running) -> List[s
     if target.release is not None and target.release != running.release:
         reasons.append("kernel %s is to run, and %s is running" % (target.release, running.release))
     else:
-        version = inspect_kernel(machine, target.kernel).version
-        if version is not None and version != kernel_version(running):
+        build = inspect_kernel(machine, target.kernel).build
+        if build not in (None, running.version):
             reasons.append(
-                "another build of kernel %s is to run: %s instead of %s"
-                % (running.release, version.partition(" ")[2], running.version)
+                "another build of kernel %s is to run: %s instead of %s" % (running.release, build, running.version)
             )
     if machine.exists("/run/reboot-required"):
         packages = " ".join(sorted(set((machine.read_word("/run/reboot-required.pkgs") or "").split())))

@@ -36,6 +36,8 @@ class Target(NamedTuple):
     """As the boot loader would pass it."""
     release: Optional[str]
     """What ``uname -r`` will say; None where neither the image nor its name tells."""
+    build: Optional[str]
+    """What ``uname -v`` will say; None where the image does not tell."""
     entry: Optional[str]
     """The id of the boot loader's entry; None for files."""
     title: Optional[str]
@@ -91,19 +93,24 @@ def inspect_kernel(machine: Machine, kernel: str) -> KernelImage:
 
 def release_of(machine: Machine, kernel: str) -> Optional[str]:
     """The release of a kernel file: what the image says, else its name, else None."""
+    return _version_of(machine, kernel)[0]
+
+
+def _version_of(machine: Machine, kernel: str) -> Tuple[Optional[str], Optional[str]]:
+    """Release and build of a kernel file, each None where nothing tells."""
     try:
-        version = inspect_kernel(machine, kernel).version
+        image = inspect_kernel(machine, kernel)
     except KexecError:
-        version = None
-    return release_in_name(kernel) if version is None else version.split(" ")[0]
+        return release_in_name(kernel), None
+    return image.release or release_in_name(kernel), image.build
 
 
 def target_of_entry(machine: Machine, entry: BootEntry) -> Target:
     """Raises KexecError where the entry cannot be staged."""
     if entry.problem is not None:
         raise KexecError("cannot stage the entry %s of %s: %s" % (entry.id, entry.source, entry.problem))
-    release = release_of(machine, entry.kernel)
-    return Target(entry.kernel, entry.initrds, entry.cmdline, release, entry.id, entry.title)
+    release, build = _version_of(machine, entry.kernel)
+    return Target(entry.kernel, entry.initrds, entry.cmdline, release, build, entry.id, entry.title)
 
 
 def target_of_default(machine: Machine, config: BootConfig) -> Target:
@@ -122,7 +129,8 @@ def target_of_running(machine: Machine, running: Running) -> Target:
             % (running.release, ", ".join(pattern % running.release for pattern in _KERNEL_FILES))
         )
     initrd = _first_existing(machine, _INITRD_FILES, running.release)
-    return Target(kernel, () if initrd is None else (initrd,), running.cmdline, running.release, None, None)
+    build = _version_of(machine, kernel)[1]
+    return Target(kernel, () if initrd is None else (initrd,), running.cmdline, running.release, build, None, None)
 
 
 def _first_existing(machine: Machine, patterns: Sequence[str], release: str) -> Optional[str]:
@@ -134,7 +142,8 @@ def _first_existing(machine: Machine, patterns: Sequence[str], release: str) -> 
 
 def target_of_files(machine: Machine, kernel: str, initrds: Sequence[str], running: Running) -> Target:
     """Given files, with the running kernel's command line."""
-    return Target(kernel, tuple(initrds), running.cmdline, release_of(machine, kernel), None, None)
+    release, build = _version_of(machine, kernel)
+    return Target(kernel, tuple(initrds), running.cmdline, release, build, None, None)
 
 
 def target_of_newest(machine: Machine, config: BootConfig) -> Target:

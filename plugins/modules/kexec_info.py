@@ -214,6 +214,9 @@ kexec:
         release:
           description: What C(uname -r) will say, or null where neither the image nor its name tells.
           type: str
+        build:
+          description: What C(uname -v) will say, or null where the image does not tell, which it does on x86 only.
+          type: str
         kernel:
           description: Its file.
           type: str

@@ -170,6 +170,10 @@ staged:
       description: What C(uname -r) will say, or null where neither the image nor its name tells.
       type: str
       sample: 6.1.0-56-cloud-amd64
+    build:
+      description: What C(uname -v) will say, or null where the image does not tell, which it does on x86 only.
+      type: str
+      sample: '#1 SMP PREEMPT_DYNAMIC Debian 6.1.190-1 (2026-10-30)'
     kernel:
       description: The kernel file.
       type: str

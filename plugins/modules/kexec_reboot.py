@@ -94,6 +94,11 @@ options:
       - What C(uname -r) must say after the reboot.
       - The default is the staged kernel's release for a kexec, and any release for a reboot through the firmware.
     type: str
+  expect_build:
+    description:
+      - What C(uname -v) must say after the reboot, which tells two builds of one release apart.
+      - The default is the staged kernel's build for a kexec, where its image tells (on x86), and any build otherwise.
+    type: str
   token:
     description:
       - The token of the staging that is to be started, as M(fleetops.kexec.kexec_load) returns it in C(staged.token).
@@ -235,6 +240,9 @@ asked:
       type: str
     release:
       description: The release of the staged image, or null.
+      type: str
+    build:
+      description: The build of the staged image, or null.
       type: str
 fell_back:
   description:
@@ -392,6 +400,7 @@ ARGUMENT_SPEC = {
     "boot_time_command": {"type": "str"},
     "test_command": {"type": "str"},
     "expect_release": {"type": "str"},
+    "expect_build": {"type": "str"},
     "ignore_inhibitors": {"type": "bool", "default": False},
     # Proves which image has booted, and opens nothing: it stands on the command line for all to read.
     "token": {"type": "str", "no_log": False},

@@ -50,6 +50,8 @@ class Staged:
 
     token: str
     release: str | None
+    build: str | None
+    """What ``uname -v`` will say; None where the image does not tell."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,6 @@ def _staged(record: str, boot_id: str) -> Staged | None:
         values = json.loads(record)
         if values["boot_id"] != boot_id:
             return None
-        return Staged(token=values["token"], release=values["release"])
+        return Staged(token=values["token"], release=values["release"], build=values["build"])
     except (ValueError, KeyError, TypeError):
         return None

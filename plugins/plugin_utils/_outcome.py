@@ -47,7 +47,7 @@ class Outcome:
     """check, request, down, return, proof or test: where it is, or where it failed."""
     rebooted: bool = False
     asked: dict[str, str | None] = field(
-        default_factory=lambda: {"method": None, "token": None, "release": None, "not_kexec": None}
+        default_factory=lambda: {"method": None, "token": None, "release": None, "build": None, "not_kexec": None}
     )
     method: str | None = None
     """kexec or firmware, as observed; kexec_now for a kexec that was asked for so."""
@@ -100,7 +100,7 @@ def before_from(result: Mapping[str, Any]) -> Before:
                 by_kexec=None,
                 image_loaded=asked["token"] is not None,
                 crash_loaded=bool(result["crash_kernel"]["before"]),
-                staged=None if asked["token"] is None else Staged(asked["token"], asked["release"]),
+                staged=None if asked["token"] is None else Staged(asked["token"], asked["release"], asked["build"]),
                 init="unknown",
                 container=None,
             ),

@@ -26,12 +26,33 @@ class Verdict:
     """Why this is no success; empty where it is one."""
 
 
+@dataclass(frozen=True)
+class _Expected:
+    """The kernel that is to come back; None for what nobody knows, or does not care for."""
+
+    release: str | None
+    build: str | None
+
+    def against(self, after: Boot) -> str:
+        """Why this is not that kernel; empty where it is."""
+        if self.release not in (None, after.release):
+            return "the host came back with kernel %s, and %s was expected" % (after.release, self.release)
+        if self.build is not None and after.build not in (None, self.build):
+            return "the host came back with another build of kernel %s: %s, and %s was expected" % (
+                after.release,
+                after.build,
+                self.build,
+            )
+        return ""
+
+
 def judge(request: Request, before: Before, after: Boot) -> Verdict:
     """Compare the new boot with what was asked for."""
     if before.asked in ("kexec", "kexec_now"):
         return _judge_kexec(request, before, after)
     method = _method(before.boot.staged, after)
-    failure = _wrong_release(request.expect_release, after)
+    asked_for = _Expected(request.expect_release, request.expect_build)
+    failure = asked_for.against(after)
     if before.asked == "firmware" and method == "kexec":
         failure = "a reboot through the firmware was asked for, and the host came back by a kexec"
     return Verdict(method, False, False, failure)
@@ -39,15 +60,15 @@ def judge(request: Request, before: Before, after: Boot) -> Verdict:
 
 def _judge_kexec(request: Request, before: Before, after: Boot) -> Verdict:
     staged = before.boot.staged
-    expected = request.expect_release or (None if staged is None else staged.release)
+    expected = _expected(request, staged)
     if staged is not None and after.token == staged.token:
-        return Verdict(before.asked, False, False, _wrong_release(expected, after))
+        return Verdict(before.asked, False, False, expected.against(after))
     method = _method(staged, after)
     fell_back = method == "firmware"
     if method != "kexec" and _is_old_kernel(before.boot, after, expected):
         failure = (
             "the host has rolled back: it runs its old kernel %s again, and %s did not come up; its console and the "
-            "journal of its last boot tell more" % (after.release, expected)
+            "journal of its last boot tell more" % _told_apart(after, expected)
         )
         return Verdict(method, fell_back, True, failure)
     if not fell_back:
@@ -56,7 +77,7 @@ def _judge_kexec(request: Request, before: Before, after: Boot) -> Verdict:
             % after.release
         )
     elif (request.method, request.fallback) == ("auto", "firmware"):
-        failure = _wrong_release(expected, after)
+        failure = expected.against(after)
     else:
         failure = "the kexec did not happen: the host came back through its firmware, with %s" % after.release
     return Verdict(method, fell_back, False, failure)
@@ -70,14 +91,25 @@ def _method(staged: Staged | None, after: Boot) -> str | None:
     return "kexec" if after.by_kexec else "firmware"
 
 
-def _is_old_kernel(before: Boot, after: Boot, expected: str | None) -> bool:
+def _expected(request: Request, staged: Staged | None) -> _Expected:
+    """What the operator says counts; what was staged says the rest, unless it is about another release."""
+    if staged is None or request.expect_release not in (None, staged.release):
+        return _Expected(request.expect_release, request.expect_build)
+    return _Expected(staged.release, request.expect_build or staged.build)
+
+
+def _is_old_kernel(before: Boot, after: Boot, expected: _Expected) -> bool:
     """Whether the kernel of before runs again; not where that is just what was expected, or nobody knows."""
-    if expected in (None, before.release) or after.release != before.release:
+    if expected.release is None or after.release != before.release:
         return False
-    return after.build == before.build or None in (after.build, before.build)
+    if None in (after.build, before.build):
+        return expected.release != before.release
+    another = expected.release != before.release or expected.build not in (None, before.build)
+    return another and after.build == before.build
 
 
-def _wrong_release(expected: str | None, after: Boot) -> str:
-    if expected is None or after.release == expected:
-        return ""
-    return "the host came back with kernel %s, and %s was expected" % (after.release, expected)
+def _told_apart(after: Boot, expected: _Expected) -> tuple[str, str]:
+    """The names of the kernel that came back and of the expected one."""
+    if after.release != expected.release:
+        return after.release, str(expected.release)
+    return "%s (%s)" % (after.release, after.build), "its build %s" % expected.build

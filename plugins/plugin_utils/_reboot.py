@@ -83,10 +83,12 @@ class Reboot:
             before = self._examined(check_mode)
         elif not check_mode:
             self._host.prepare_watch(self._request.poll_interval, is_known=before.host_key is not None)
+        staged = before.boot.staged
         self.outcome.asked = {
             "method": before.asked,
-            "token": before.boot.staged.token if before.boot.staged is not None else None,
-            "release": before.boot.staged.release if before.boot.staged is not None else None,
+            "token": None if staged is None else staged.token,
+            "release": None if staged is None else staged.release,
+            "build": None if staged is None else staged.build,
             "not_kexec": before.not_kexec or None,
         }
         return before

@@ -37,6 +37,8 @@ class Request:
     """That a single command may take."""
     expect_release: str | None = None
     """What ``uname -r`` must say afterwards; None for what was staged."""
+    expect_build: str | None = None
+    """What ``uname -v`` must say afterwards; None for what was staged."""
     ignore_inhibitors: bool = False
     token: str | None = None
     """Of the staging that is to be started; None for whatever is on record."""
@@ -76,7 +78,8 @@ def request_from(arguments: Mapping[str, Any], answer_timeout: float, own_boot_i
         fallback=arguments["fallback"],
         timeout=arguments["reboot_timeout"],
         answer_timeout=answer_timeout,
-        expect_release=arguments["expect_release"],
+        expect_release=arguments["expect_release"] or None,
+        expect_build=arguments["expect_build"] or None,
         ignore_inhibitors=arguments["ignore_inhibitors"],
         token=arguments["token"],
         pre_reboot_delay=arguments["pre_reboot_delay"],

@@ -45,7 +45,9 @@ class Plan(NamedTuple):
         """Whether the host has come back to the known good kernel instead of the staged one."""
         if self.net is None or self.net.boot_id == self.running.boot_id:
             return False
-        return token_of(self.running.cmdline) != self.net.token and self.running.release == self.net.release
+        if token_of(self.running.cmdline) == self.net.token:
+            return False
+        return (self.running.release, self.running.version) == (self.net.release, self.net.build)
 
     def result(self) -> Dict[str, Any]:
         """For the module."""
@@ -60,8 +62,8 @@ class Plan(NamedTuple):
         if self.net is None or not self.rolled_back:
             return []
         return [
-            "this host was rolled back: it runs %s again, and %s was staged; the boot loader's default may still be "
-            "the kernel that has failed" % (self.running.release, _staged(self.net))
+            "this host was rolled back: it runs %s (%s) again, and %s was staged; the boot loader's default may still "
+            "be the kernel that has failed" % (self.net.release, self.net.build, _staged(self.net))
         ]
 
     def diff(self) -> Dict[str, str]:

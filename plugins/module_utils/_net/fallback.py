@@ -11,7 +11,7 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._boot_loader.entry 
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
 from ansible_collections.fleetops.kexec.plugins.module_utils._net.one_shot import GRUB, SYSTEMD_BOOT, find_tool
 from ansible_collections.fleetops.kexec.plugins.module_utils._net.state import OneShot
-from ansible_collections.fleetops.kexec.plugins.module_utils._running import Running, kernel_version, release_in_name
+from ansible_collections.fleetops.kexec.plugins.module_utils._running import Running, release_in_name
 from ansible_collections.fleetops.kexec.plugins.module_utils._target import inspect_kernel, is_for_rescue
 
 
@@ -72,12 +72,12 @@ def _is_running_kernel(machine: Machine, entry: BootEntry, running: Running) -> 
     if entry.problem is not None or is_for_rescue(entry):
         return False
     try:
-        version = inspect_kernel(machine, entry.kernel).version
+        image = inspect_kernel(machine, entry.kernel)
     except KexecError:
         return False
-    if version is None:  # Not every architecture's image tells.
+    if image.release is None:  # Not every architecture's image tells.
         return release_in_name(entry.kernel) == running.release
-    return version == kernel_version(running)
+    return (image.release, image.build) == (running.release, running.version)
 
 
 def _is_same(first: Optional[BootEntry], second: BootEntry) -> bool:

@@ -113,6 +113,7 @@ class Plan(NamedTuple):
             token=token,
             staged_release=None if wanted is None else wanted.target.release,
             release=self.running.release,
+            build=self.running.version,
             one_shot=fallback,
             slot_free=self.slot_free,
             watchdog=self._sets_watchdog(),

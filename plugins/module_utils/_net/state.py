@@ -37,7 +37,8 @@ class Net(NamedTuple):
     staged_release: Optional[str]
     """What ``uname -r`` says of the staged kernel; None where nothing tells."""
     release: str
-    """Of the known good kernel."""
+    build: str
+    """Of the known good kernel, as ``uname -r`` and ``uname -v`` say."""
     one_shot: OneShot
     slot_free: bool
     """Whether the slot was empty, or had an image of ours, when this was armed: so what is in it is ours now."""

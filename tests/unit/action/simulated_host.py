@@ -103,7 +103,7 @@ class SimulatedHost:
         return (self.describe(), 0) if QUESTION.split("'", maxsplit=1)[0] in command else ("", 0)
 
     def describe(self):
-        record = {"boot_id": self.boot_id, "token": "T", "release": NEW}
+        record = {"boot_id": self.boot_id, "token": "T", "release": NEW, "build": None}
         values = {
             "/proc/sys/kernel/random/boot_id": self.boot_id,
             "/proc/sys/kernel/osrelease": NEW if self.is_new else OLD,

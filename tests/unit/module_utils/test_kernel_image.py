@@ -24,7 +24,7 @@ def judge_initrd(content):
 
 def test_a_kernel_tells_its_release_and_build(make):
     image = judge_kernel(make.bzimage(release="6.1.0-56", build="#1 SMP Debian 6.1.9-1"))
-    assert image.version == "6.1.0-56 #1 SMP Debian 6.1.9-1"
+    assert (image.release, image.build) == ("6.1.0-56", "#1 SMP Debian 6.1.9-1")
     assert image.cmdline_limit == 2016
 
 
@@ -93,8 +93,12 @@ def test_a_file_that_is_no_initrd_is_refused():
         judge_initrd(b"#!/bin/sh\nexit 0\n")
 
 
-def test_a_kernel_that_tells_no_release_has_none(make):
-    assert judge_kernel(make.bzimage(release="")).version is None
+@pytest.mark.parametrize(
+    ("release", "build", "told"), [("", "#1 SMP", None), ("6.1.0-56", "once upon a time", "6.1.0-56")]
+)
+def test_what_a_kernel_does_not_tell_is_none(make, release, build, told):
+    image = judge_kernel(make.bzimage(release=release, build=build))
+    assert (image.release, image.build) == (told, None)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])

@@ -9,6 +9,7 @@ import os
 import pytest
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError
 from ansible_collections.fleetops.kexec.plugins.module_utils._staging import RECORD, Request, plan_for
+from parserfuzz.images import BUILD
 
 # include/uapi/linux/kexec.h
 KEXEC_FILE_ON_CRASH = 0x2
@@ -44,7 +45,7 @@ def test_the_default_entry_is_staged_with_its_initrd_and_command_line(host):
     staged = stage(host)
     assert staged["release"] == NEW
     assert staged["entry"] == "debian-" + NEW
-    assert staged["call"] == "file"
+    assert (staged["build"], staged["call"]) == (BUILD, "file")
     assert unrecorded(staged) == "root=LABEL=root ro quiet panic=30 fleetops.boot=T"
     assert host.calls.loaded["cmdline"] == staged["cmdline"]
     assert host.calls.loaded["kernel"] == (host.root / ("boot/vmlinuz-" + NEW)).read_bytes()

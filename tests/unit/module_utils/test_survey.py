@@ -39,7 +39,14 @@ def test_a_host_with_a_newer_default_needs_a_reboot(host):
 def test_the_rollback_net_is_told(host):
     assert look(host)["net"] is None
     one_shot = {"loader": "grub", "place": "/boot/grub/grubenv", "value": "debian-" + OLD}
-    net = {"boot_id": "b", "since": "2026-11-23T17:06:38Z", "seconds": 3600, "token": "T", "release": OLD}
+    net = {
+        "boot_id": "b",
+        "since": "2026-11-23T17:06:38Z",
+        "seconds": 3600,
+        "token": "T",
+        "release": OLD,
+        "build": BUILD,
+    }
     net.update(staged_release=NEW, one_shot=one_shot, slot_free=True, watchdog=False)
     host.write("var/lib/fleetops-kexec/net.json", json.dumps(net))
     told = {"armed": False, "entry": "debian-" + OLD, "since": "2026-11-23T17:06:38Z", "token": "T"}

@@ -148,7 +148,7 @@ class FakeHost:
         return FakePending(self.clock, answer, None if self.command_takes is None else self.clock.time + 0.2)
 
     def describe(self, new):
-        record = {"boot_id": OLD_ID, "token": "T", "release": NEW}
+        record = {"boot_id": OLD_ID, "token": "T", "release": NEW, "build": None}
         token = " fleetops.boot=" + self.token if new and self.token else ""
         values = {
             "/proc/sys/kernel/random/boot_id": NEW_ID if new else OLD_ID,

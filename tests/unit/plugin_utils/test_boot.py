@@ -60,14 +60,16 @@ def test_how_it_was_started(value, by_kexec):
 
 
 def _record(boot_id):
-    text = json.dumps({"boot_id": boot_id, "token": "T2", "release": "6.1.0-57", "more": "later"}, indent=1)
+    text = json.dumps(
+        {"boot_id": boot_id, "token": "T2", "release": "6.1.0-57", "build": "#2", "more": "later"}, indent=1
+    )
     return "\n".join("/run/fleetops-kexec/staged.json:" + line for line in text.splitlines())
 
 
 @pytest.mark.parametrize(
     ("record", "staged"),
     [
-        (_record(BOOT_ID), Staged("T2", "6.1.0-57")),
+        (_record(BOOT_ID), Staged("T2", "6.1.0-57", "#2")),
         (_record("11111111-9b1d-4a5d-9e0d-3c1cd2b2f0b5"), None),
         ("/run/fleetops-kexec/staged.json:{", None),
         ("/run/fleetops-kexec/staged.json:[]", None),

@@ -24,7 +24,7 @@ DPKG = (Inhibitor("dpkg", "at work"),)
 
 
 def host(loaded=True, staged=True, container=None, is_root=True, inhibitors=(), init="systemd"):
-    record = Staged("T", "6.1.0-56") if staged else None
+    record = Staged("T", "6.1.0-56", None) if staged else None
     boot = Boot("id", "6.1.0-55", None, None, None, loaded, False, record, init, None)
     return Examined(boot, None, container, is_root, inhibitors)
 

@@ -19,15 +19,16 @@ def boot(release, build, token=None, by_kexec=False, staged=None):
     return Boot("id", release, build, token, by_kexec, staged is not None, False, staged, "systemd", None)
 
 
-def before(asked="kexec", release=NEW):
-    return Before(boot(OLD, B1, staged=Staged("T", release)), None, asked)
+def before(asked="kexec", release=NEW, build=None):
+    return Before(boot(OLD, B1, staged=Staged("T", release, build)), None, asked)
 
 
 WHY = {
     "has rolled back": "rolled back",
     "the kexec did not happen": "no kexec",
     "not from the staged image": "other image",
-    "was expected": "other kernel",
+    "another build of kernel": "other build",
+    "came back with kernel": "other kernel",
     "through the firmware was asked for": "kexec",
 }
 
@@ -66,6 +67,18 @@ AUTO = Request(method="auto")
         (AUTO, before(release=OLD), boot(OLD, B1), ("firmware", True, False, "")),
         (AUTO, before(release=None), boot(OLD, B1), ("firmware", True, False, "")),
         (Request(expect_release=NEW), before(release=None), boot(OLD, B1), ("firmware", True, True, "rolled back")),
+        # Two builds of one release.
+        (KEXEC, before(release=OLD, build=B2), boot(OLD, B2, "T", True), ("kexec", False, False, "")),
+        (KEXEC, before(release=OLD, build=B2), boot(OLD, B1), ("firmware", True, True, "rolled back")),
+        (AUTO, before(release=OLD, build=B2), boot(OLD, B1), ("firmware", True, True, "rolled back")),
+        (AUTO, before(release=OLD, build=B2), boot(OLD, B2), ("firmware", True, False, "")),
+        (AUTO, before(release=OLD, build=B2), boot(OLD, "#3"), ("firmware", True, False, "other build")),
+        (AUTO, before(release=OLD, build=B2), boot(OLD, None), ("firmware", True, False, "")),
+        (AUTO, before(release=OLD, build=B1), boot(OLD, B1), ("firmware", True, False, "")),
+        (AUTO, before(release=NEW, build=B2), boot(NEW, "#3"), ("firmware", True, False, "other build")),
+        (Request(expect_release=NEW), before(release=OLD, build=B1), boot(NEW, B2), ("firmware", True, False, "")),
+        (Request(expect_build="#3"), before(), boot(NEW, B2), ("firmware", True, False, "other build")),
+        (Request(expect_build=B2), before("firmware"), boot(OLD, B1), ("firmware", False, False, "other build")),
         # The firmware was asked for.
         (AUTO, before("firmware"), boot(OLD, B1), ("firmware", False, False, "")),
         (AUTO, before("firmware"), boot(NEW, B2, None, True), ("kexec", False, False, "kexec")),
@@ -78,3 +91,8 @@ AUTO = Request(method="auto")
 )
 def test_what_came_back(request_, before_, after, verdict):
     assert seen(judge(request_, before_, after)) == verdict
+
+
+def test_two_builds_of_one_release_are_told_apart():
+    verdict = judge(AUTO, before(release=OLD, build=B2), boot(OLD, B1))
+    assert "it runs its old kernel %s (%s) again, and its build %s did not come up" % (OLD, B1, B2) in verdict.failure

@@ -7,6 +7,7 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._machine import Kex
 from ansible_collections.fleetops.kexec.plugins.module_utils._net import commit
 from ansible_collections.fleetops.kexec.plugins.module_utils._net.panic import Change, plan_panic
 from ansible_collections.fleetops.kexec.plugins.module_utils._running import read_running
+from parserfuzz.images import BUILD
 
 OLD, NEW = "6.1.0-55-cloud-amd64", "6.1.0-56-cloud-amd64"
 PANIC = "proc/sys/kernel/panic"
@@ -60,9 +61,17 @@ def test_a_host_that_was_rolled_back_says_so(sim):
     plan = commit.plan_for(sim.machine(), False)
     assert (plan.rolled_back, plan.is_armed) == (True, not sim.grub_writes)
     (warning,) = plan.warnings()
-    assert warning.startswith("this host was rolled back: it runs %s again, and %s was staged" % (OLD, NEW))
+    assert warning.startswith("this host was rolled back: it runs %s (%s) again, and %s was staged" % (OLD, BUILD, NEW))
     assert sim.commit().changed
     assert sim.traces() == []
+
+
+def test_another_build_of_the_known_good_release_is_no_way_back(sim):
+    sim.load()
+    sim.kexec(comes_up=False)
+    sim.reset()
+    sim.host.write("proc/sys/kernel/version", "#2 SMP Debian 6.1.191-1\n")
+    assert commit.plan_for(sim.machine(), False).rolled_back is False
 
 
 def test_a_kernel_that_was_not_started_yet_cannot_be_accepted(sim):
