@@ -114,15 +114,19 @@ def asked_for_firmware(machine: Machine) -> Optional[str]:
     return None
 
 
-def speaks_against(machine: Machine, settings: Settings) -> List[str]:
-    """Why this reboot goes through the firmware, as sentences; empty where it can be a kexec. Raises KexecError."""
+def speaks_against(machine: Machine, settings: Settings, shutting_down: bool) -> List[str]:
+    """Why a reboot goes through the firmware, as sentences; empty where it can be a kexec. Raises KexecError.
+
+    :param shutting_down: whether it has begun. A rollback net is taken down at its beginning, and its entry with it.
+    """
     looked = survey(machine, Selection(None, None, ()), settings.rules())
     reasons = [
         blocker["message"]
         for blocker in looked["blockers"]
         if blocker["severity"] == REFUSE or blocker["id"] in _COLD_WARNINGS
     ]
-    if looked["one_shot_entry"]:
+    is_nets = looked["net"] is not None and looked["net"]["armed"]
+    if looked["one_shot_entry"] and (shutting_down or not is_nets):
         # Only the boot loader can use it up.
         reasons.append("the boot loader is to start the entry %r once" % looked["one_shot_entry"])
     return reasons
@@ -137,7 +141,7 @@ def stage(machine: Machine) -> str:
     if wish is not None:
         return "this reboot goes through the firmware: " + wish
     settings = read_settings(machine)
-    reasons = speaks_against(machine, settings)
+    reasons = speaks_against(machine, settings, shutting_down=True)
     if reasons:
         raise KexecError("this reboot goes through the firmware: " + "; ".join(reasons))
     staged = plan_for(machine, settings.request()).apply(machine, "auto")
@@ -156,7 +160,7 @@ def make_cold(machine: Machine) -> str:
 def tell(machine: Machine) -> str:
     """What the next ordinary reboot would be. Raises KexecError."""
     wish = asked_for_firmware(machine)
-    reasons = speaks_against(machine, read_settings(machine)) if wish is None else [wish]
+    reasons = [wish] if wish is not None else speaks_against(machine, read_settings(machine), shutting_down=False)
     if reasons:
         return "the next reboot goes through the firmware: " + "; ".join(reasons)
     return "the next reboot is a kexec into the boot loader's default"

@@ -224,6 +224,7 @@ def doubts(machine: Machine, settings: _autoload.Settings) -> List[str]:
                 "with sysvinit, Debian's kexec-tools decide what is loaded: %s with the running command line, which "
                 "need not be the boot loader's default" % _DEBIAN_KERNEL
             ]
-        return ["a reboot would go through the firmware: " + why for why in _autoload.speaks_against(machine, settings)]
+        reasons = _autoload.speaks_against(machine, settings, shutting_down=False)
+        return ["a reboot would go through the firmware: " + why for why in reasons]
     except KexecError as error:
         return [str(error)]

@@ -33,7 +33,7 @@ from ansible_collections.fleetops.kexec.plugins.module_utils._firmware_times imp
 from ansible_collections.fleetops.kexec.plugins.module_utils._hardware import Hardware, read_hardware
 from ansible_collections.fleetops.kexec.plugins.module_utils._host_kind import HostKind, read_host_kind
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError, Machine
-from ansible_collections.fleetops.kexec.plugins.module_utils._net.state import read_net
+from ansible_collections.fleetops.kexec.plugins.module_utils._net.state import Net, read_net
 from ansible_collections.fleetops.kexec.plugins.module_utils._running import Running, read_running
 from ansible_collections.fleetops.kexec.plugins.module_utils._target import (
     Selection,
@@ -111,6 +111,13 @@ def survey(machine: Machine, selection: Selection, rules: Rules, intent: Intent 
             blockers.append(Blocker("target", REFUSE, str(error)))
     blockers += _machine_blockers(machine, kind, hardware, running.cmdline if target is None else target.cmdline, rules)
 
+    net = None
+    try:
+        net = read_net(machine)
+    except KexecError as error:
+        if machine.euid == 0:  # Without root it may just be unreadable.
+            blockers.append(Blocker("rollback_net", REFUSE, str(error)))
+
     undecided = reasons is None and not intent.reasons
     result: Dict[str, Any] = {
         "method": intent.method,
@@ -125,7 +132,7 @@ def survey(machine: Machine, selection: Selection, rules: Rules, intent: Intent 
             "crash": _kexec.is_crash_loaded(machine),
             "ours": None if record is None else dict(record._asdict()),
         },
-        "net": _net(machine, config),
+        "net": None if net is None else _shown_net(net, config),
         "capabilities": able,
         "init": kind.init,
         "virtualization": kind.virtualization,
@@ -158,14 +165,7 @@ def _machine_blockers(
     )
 
 
-def _net(machine: Machine, config: Optional[BootConfig]) -> Optional[Dict[str, Any]]:
-    """The rollback net; None where there is none, or none that can be told."""
-    try:
-        net = read_net(machine)
-    except KexecError:
-        return None
-    if net is None:
-        return None
+def _shown_net(net: Net, config: Optional[BootConfig]) -> Dict[str, Any]:
     armed = config is not None and config.one_shot == net.one_shot.value
     return {"armed": armed, "entry": net.one_shot.value, "since": net.since, "token": net.token}
 

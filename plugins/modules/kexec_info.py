@@ -97,7 +97,7 @@ options:
       - Ids of blockers to leave out of the answer.
       - What really cannot work cannot be ignored, and its id here is an error, as is one that no blocker has. These
         are V(boot_loader), V(container), V(init), V(load_disabled), V(load_limit), V(no_call), V(no_kexec),
-        V(not_root) and V(target).
+        V(not_root), V(rollback_net) and V(target).
     type: list
     elements: str
     default: []
@@ -348,7 +348,8 @@ kexec:
           description:
             - A short name.
             - Without remedy here, V(container), V(not_root), V(no_kexec), V(load_disabled), V(load_limit),
-              V(no_call), V(init), V(boot_loader), V(target).
+              V(no_call), V(init), V(boot_loader), V(target), V(rollback_net) (the net's record is damaged,
+              and M(fleetops.kexec.kexec_load) and M(fleetops.kexec.kexec_commit) would fail on it).
             - The kernel that is to run, V(unsigned_kernel), V(altered_kernel), V(no_room), V(crash_kernel),
               V(boot_entry_files), V(cmdline) (the command line has a quote that is never closed), V(other_initrd) (an
               initial RAM disk is named for another kernel).

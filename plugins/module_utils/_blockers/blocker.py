@@ -35,6 +35,7 @@ INSURMOUNTABLE = (
     "no_call",
     "no_kexec",
     "not_root",
+    "rollback_net",
     "target",
 )
 

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -194,6 +195,25 @@ def test_a_blocker_that_is_put_aside_does_not_count(host, systemd):
     put_firmware_update(host)
     host.write(SETTINGS, DEFAULTS._replace(ignore_blockers=("firmware_update",)).as_text())
     assert _autoload.stage(host.machine()).startswith("this reboot is a kexec")
+
+
+def test_the_status_knows_that_a_rollback_net_goes_at_the_shutdown(host, systemd, capsys):
+    put_one_shot(host)
+    one_shot = {"loader": "grub", "place": "/boot/grub/grubenv", "value": "debian-" + OLD}
+    net = {
+        "boot_id": "b",
+        "since": "2026-11-23T17:06:38Z",
+        "seconds": 3600,
+        "token": "T",
+        "release": OLD,
+        "build": "#1",
+    }
+    net.update(staged_release=None, one_shot=one_shot, slot_free=True, watchdog=False)
+    host.write("var/lib/fleetops-kexec/net.json", json.dumps(net))
+    assert _autoload.main(["status"], host.machine()) == 0
+    assert capsys.readouterr().out == "the next reboot is a kexec into the boot loader's default\n"
+    with pytest.raises(KexecError, match="is to start the entry"):
+        _autoload.stage(host.machine())
 
 
 def test_own_rows_of_known_trouble_count(host, systemd):

@@ -55,8 +55,14 @@ def test_the_rollback_net_is_told(host):
     menu.write_text("load_env\n" + menu.read_text())
     host.write("boot/grub/grubenv", "# GRUB Environment Block\nnext_entry=debian-%s\n###" % OLD)
     assert look(host)["net"] == dict(told, armed=True)
+
+
+def test_a_damaged_record_of_the_net_is_told_with_what_to_do(host):
     host.write("var/lib/fleetops-kexec/net.json", "damaged")
-    assert look(host)["net"] is None
+    result = look(host)
+    assert (result["net"], blocker_ids(result)) == (None, [("rollback_net", "refuse")])
+    assert "/var/lib/fleetops-kexec/net.json is damaged" in result["blockers"][0]["message"]
+    assert "remove the file" in result["blockers"][0]["message"]
 
 
 def test_a_host_that_runs_its_default_needs_nothing(host):
