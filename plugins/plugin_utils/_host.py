@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import re
 import shlex
 import socket
@@ -267,6 +268,30 @@ class AnsibleHost:
         )
         if result.get("failed") or result.get("unreachable"):
             raise HostError("cannot unload the staged image: %s" % result.get("msg", "no reason given"))
+
+    def address(self) -> str:
+        """Where the control node reaches it, as far as that is known."""
+        direct = self._address()
+        if direct is not None:
+            return direct[0]
+        # The option's name is up to the plugin.
+        return str(self._option("host") or self._option("remote_addr") or "localhost")
+
+    def request(self, arguments: dict[str, Any]) -> Pending[dict[str, Any]]:
+        """Let the host send a request itself: the arguments and the result of ansible.builtin.uri."""
+        return self._call(lambda: self._request(arguments))
+
+    def _request(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        # Otherwise the module would write its arguments, and what is secret in them, into the log of the host.
+        quiet = copy.copy(self._action)
+        quiet._task = self._action._task.copy()
+        quiet._task.no_log = True
+        result: dict[str, Any] = quiet._execute_module(
+            module_name="ansible.builtin.uri", module_args=arguments, task_vars=self._task_vars
+        )
+        if result.get("unreachable"):
+            raise HostUnreachable("the host is unreachable: %s" % result.get("msg", "no reason given"))
+        return result
 
     def end(self) -> None:
         """See Host."""
