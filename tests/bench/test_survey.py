@@ -12,12 +12,10 @@ from statistics import median
 
 import pytest
 from driver import Fleet
-from vmlab import Lab
-from vmlab.fleet import default_cache
+from one_machine import HOST, one_machine
 
 pytestmark = pytest.mark.bench
 
-HOST = "lab1"
 MODULES = ("fleetops.kexec.kexec_info", "ansible.builtin.setup")
 ROUNDS = 7
 MOST = 0.5
@@ -41,11 +39,8 @@ sys.exit(code)
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    lab = Lab(default_cache() / "bench", images=default_cache() / "images")
-    lab.down()
-    lab.up(1)
-    yield Fleet(lab, tmp_path_factory.mktemp("ansible"))
-    lab.down()
+    with one_machine("bench", tmp_path_factory.mktemp("ansible")) as fleet:
+        yield fleet
 
 
 def _measured(fleet: Fleet, folder: Path) -> dict[str, list[float]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from driver import Fleet
-from table import Result, table
+from table import Result, fault_table, variant_table
 from vmlab import Lab
 from vmlab.fleet import default_cache
 
@@ -29,12 +29,20 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print which variant passed what. Reports under "" are set-up and tear-down that went well."""
-    lines = table(
-        Result(report.nodeid, outcome, report.duration)
+    """Print which variant passed what, and what came of each fault."""
+    # Reports under "" are set-up and tear-down that went well.
+    reports = [
+        (outcome, report)
         for outcome in ("", "passed", "skipped", "failed", "error")
         for report in terminalreporter.stats.get(outcome, [])
-    )
-    if lines:
-        terminalreporter.section("variants")
-        terminalreporter.write("".join(line + "\n" for line in lines))
+    ]
+    tables = {
+        "variants": variant_table(Result(report.nodeid, outcome, report.duration) for outcome, report in reports),
+        "faults": fault_table(
+            each for _outcome, report in reports if report.when == "call" for each in report.user_properties
+        ),
+    }
+    for name, lines in tables.items():
+        if lines:
+            terminalreporter.section(name)
+            terminalreporter.write("".join(line + "\n" for line in lines))

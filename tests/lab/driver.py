@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible_run import Run, run_playbook
+from ansible_run import Run, kill_with_all, run_playbook, start_playbook
 from vmlab import Lab
 from vmlab.access import banner
 from vmlab.errors import LabError
@@ -51,9 +51,22 @@ class Fleet:
 
     def playbook(self, *arguments: str, playbook: str = "playbooks/fast_reboot.yml", **variables: Any) -> Run:
         """Run a playbook of the checkout on all machines."""
+        return run_playbook(self.lab.inventory_path, playbook, arguments, variables, self._record())
+
+    def _record(self) -> Path:
         self._runs += 1
-        record = self._folder / ("tasks%d.jsonl" % self._runs)
-        return run_playbook(self.lab.inventory_path, playbook, arguments, variables, record)
+        return self._folder / ("tasks%d.jsonl" % self._runs)
+
+    def killed(self, host: str, name: str, moment: str, **arguments: Any) -> None:
+        """Run one module on one host, and kill Ansible with all its processes as soon as it has said *moment*."""
+        file = self._folder / "killed.yml"
+        task = {"name": "Run", "fleetops.kexec." + name: arguments}
+        file.write_text(json.dumps([{"hosts": host, "gather_facts": False, "tasks": [task]}]))
+        with start_playbook(self.lab.inventory_path, str(file), ["-vv"], {}, self._record()) as process:
+            assert process.stdout is not None
+            said = any(moment in line for line in process.stdout)
+            kill_with_all(process.pid)
+        assert said
 
     def module(self, host: str, name: str, **arguments: Any) -> dict[str, Any]:
         """Run one module on one host; returns its result."""

@@ -1,15 +1,18 @@
 # Copyright (c) 2026, the fleetops.kexec authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of variants and of what passed on each, from the reports of test_variants.py. Pure."""
+"""The tables at the end of a round: of variants and what passed on each, and of faults and what came of them. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 _NODE = re.compile(r".*test_variants\.py::test_(?P<step>\w+)\[(?P<variant>[^\]]+)\]\Z")
+FAULT = "fault"
+"""The property of a test's report that has a row of the table of faults."""
+
 _WORDS = {"passed": "ok", "skipped": "-", "failed": "FAILED", "error": "FAILED"}
 
 
@@ -22,7 +25,7 @@ class Result(NamedTuple):
     seconds: float
 
 
-def table(results: Iterable[Result]) -> list[str]:
+def variant_table(results: Iterable[Result]) -> list[str]:
     """A line for each variant, and a heading; nothing where none was tested."""
     words: dict[str, dict[str, str]] = {}
     seconds: dict[str, float] = {}
@@ -42,5 +45,16 @@ def table(results: Iterable[Result]) -> list[str]:
     heads = list(dict.fromkeys(step for steps in words.values() for step in steps))
     rows = [["variant", *heads, "seconds"]]
     rows += [[name, *(steps.get(head, "") for head in heads), "%.0f" % seconds[name]] for name, steps in words.items()]
+    return in_columns(rows)
+
+
+def fault_table(properties: Iterable[tuple[str, object]]) -> list[str]:
+    """A line for each fault, and a heading, from what test_faults.py has recorded; nothing where it has not run."""
+    rows = [value for name, value in properties if name == FAULT and isinstance(value, list)]
+    return in_columns([["injected", "expected", "seen"], *rows]) if rows else []
+
+
+def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]

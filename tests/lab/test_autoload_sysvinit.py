@@ -9,26 +9,19 @@ from collections.abc import Iterator
 
 import pytest
 from driver import Fleet
-from vmlab import Lab
-from vmlab.fleet import default_cache
+from one_machine import FIRMWARE, HOST, KEXEC, one_machine
 
 pytestmark = pytest.mark.soak
 
-HOST = "lab1"
-FIRMWARE, KEXEC = "114", "208"
 SETTING = "grep -v '^#' /etc/default/kexec | grep LOAD_KEXEC"
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A machine with sysvinit, whose administrator has turned LOAD_KEXEC off."""
-    lab = Lab(default_cache() / "variants", images=default_cache() / "images")
-    lab.down()
-    lab.up(1, variant="sysvinit")
-    fleet = Fleet(lab, tmp_path_factory.mktemp("ansible"))
-    fleet.ssh(HOST, "sed -i 's/^LOAD_KEXEC=.*/LOAD_KEXEC=false/' /etc/default/kexec")
-    yield fleet
-    lab.down()
+    with one_machine("autoload", tmp_path_factory.mktemp("ansible"), variant="sysvinit") as fleet:
+        fleet.ssh(HOST, "sed -i 's/^LOAD_KEXEC=.*/LOAD_KEXEC=false/' /etc/default/kexec")
+        yield fleet
 
 
 def changed(fleet: Fleet, **variables: str) -> bool:

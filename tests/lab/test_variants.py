@@ -9,15 +9,11 @@ The steps of a variant build on each other. conftest.py prints the table of what
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pytest
-from driver import Fleet
-from vmlab import Lab
-from vmlab.fleet import default_cache
-
-HOST = "lab1"
-KEXEC = "208"
+from one_machine import KEXEC, Site, one_machine
 
 _ABLE = {"file_load": True, "legacy_load": True, "load_disabled": False}
 _FREE = {**_ABLE, "secure_boot": False, "lockdown": "none", "signature_enforced": False}
@@ -50,43 +46,25 @@ VARIANTS = [
 ]
 
 
-class Site(NamedTuple):
-    """A machine of a variant, on which the older kernel runs, and the newer one is the boot loader's default."""
+@dataclass(frozen=True)
+class VariantSite(Site):
+    """A machine of a variant."""
 
     variant: Variant
-    fleet: Fleet
-    older: str
-    newer: str
-
-    def module(self, name: str, **arguments: Any) -> dict[str, Any]:
-        return self.fleet.module(HOST, name, **arguments)
-
-    def survey(self, **arguments: Any) -> dict[str, Any]:
-        result = self.module("kexec_info", **arguments)
-        assert result["failed"] is False
-        survey: dict[str, Any] = result["kexec"]
-        return survey
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VariantSite]:
     variant: Variant = request.param
-    lab = Lab(default_cache() / "variants", images=default_cache() / "images")
-    lab.down()
-    lab.up(1, variant=variant.name)
-    fleet = Fleet(lab, tmp_path_factory.mktemp(variant.name))
-    older, newer = fleet.kernels(HOST)
-    assert fleet.boot(HOST)["release"] == older
-    lab.update([HOST])
-    yield Site(variant, fleet, older, newer)
-    lab.down()
+    with one_machine("variants", tmp_path_factory.mktemp(variant.name), variant=variant.name) as fleet:
+        yield VariantSite.of(fleet, variant=variant)
 
 
 def refusals(survey: dict[str, Any]) -> dict[str, str]:
     return {blocker["id"]: blocker["message"] for blocker in survey["blockers"] if blocker["severity"] == "refuse"}
 
 
-def test_info(site: Site) -> None:
+def test_info(site: VariantSite) -> None:
     survey = site.survey()
     assert (survey["boot_loader"], survey["init"]) == (site.variant.boot_loader, site.variant.init)
     assert survey["capabilities"].items() >= site.variant.capabilities.items()
@@ -99,31 +77,31 @@ def test_info(site: Site) -> None:
     assert survey["reboot_needed"] is True
 
 
-def test_stage(site: Site) -> None:
-    first, again = site.fleet.modules(HOST, "kexec_load", [{}, {}])
+def test_stage(site: VariantSite) -> None:
+    first, again = site.modules("kexec_load", [{}, {}])
     assert (first["failed"], first["changed"], again["changed"]) == (False, True, False)
     assert first["staged"]["release"] == site.newer
     assert site.survey()["loaded"]["ours"]["token"] == first["staged"]["token"]
 
 
-def test_kexec(site: Site) -> None:
+def test_kexec(site: VariantSite) -> None:
     result = site.module("kexec_reboot")
     assert result["failed"] is False
     assert (result["method"], result["fell_back"]) == ("kexec", False)
     assert result["release"] == {"before": site.older, "after": site.newer}
 
 
-def test_verify(site: Site) -> None:
-    boot = site.fleet.boot(HOST)
+def test_verify(site: VariantSite) -> None:
+    boot = site.boot()
     assert (boot["release"], boot["loader_type"], boot["kexec_loaded"]) == (site.newer, KEXEC, "0")
     survey = site.survey()
     assert survey["running"]["booted_by"] == "kexec"
     assert (survey["boot_loader"], survey["reboot_needed"], survey["blockers"]) == (site.variant.boot_loader, False, [])
     # The root file system was left clean, whichever init system did it.
-    assert site.fleet.ssh(HOST, "dmesg | grep -ciE 'ext4-fs.*(recover|orphan|error)' || true") == "0"
+    assert site.ssh("dmesg | grep -ciE 'ext4-fs.*(recover|orphan|error)' || true") == "0"
 
 
-def test_firmware(site: Site) -> None:
+def test_firmware(site: VariantSite) -> None:
     staged = site.module("kexec_load", entry=site.older)
     assert staged["staged"]["release"] == site.older
     result = site.module("kexec_reboot", method="firmware")
@@ -131,19 +109,19 @@ def test_firmware(site: Site) -> None:
     assert (result["rebooted"], result["method"]) == (True, "firmware")
     # The boot loader's choice is the one that was read, and not what was staged.
     assert result["release"]["after"] == site.newer
-    assert site.fleet.boot(HOST)["loader_type"] != KEXEC
+    assert site.boot()["loader_type"] != KEXEC
 
 
-def test_unload(site: Site) -> None:
-    staged, undone, again = site.fleet.modules(
-        HOST, "kexec_load", [{"entry": "running"}, {"state": "unloaded"}, {"state": "unloaded"}]
+def test_unload(site: VariantSite) -> None:
+    staged, undone, again = site.modules(
+        "kexec_load", [{"entry": "running"}, {"state": "unloaded"}, {"state": "unloaded"}]
     )
     assert staged["staged"]["release"] == site.newer
     # Boot loaders name themselves and their files there; systemd-boot's initrd=\path would mean nothing to a kexec.
     assert "BOOT_IMAGE=" not in staged["staged"]["cmdline"]
     assert "initrd=" not in staged["staged"]["cmdline"]
     assert (undone["changed"], again["changed"]) == (True, False)
-    assert site.fleet.boot(HOST)["kexec_loaded"] == "0"
+    assert site.boot()["kexec_loaded"] == "0"
 
 
 # Run in the machine: the kernel without its signature, and with one bit changed that the signature covers.
@@ -166,16 +144,16 @@ SENTENCES = {
 }
 
 
-def test_signatures(site: Site) -> None:
+def test_signatures(site: VariantSite) -> None:
     """Both are refused where signatures are enforced, by the survey and by the kernel; else the machine takes them."""
     enforced: bool = site.variant.capabilities["signature_enforced"]
-    site.fleet.ssh(HOST, "python3 -c '%s'" % (DAMAGE % site.newer))
+    site.ssh("python3 -c '%s'" % (DAMAGE % site.newer))
     for name, sentence in SENTENCES.items():
         files = {"kernel": "/root/" + name, "initrd": ["/boot/initrd.img-" + site.newer]}
         refused = {name + "_kernel": "the kernel /root/%s: %s" % (name, sentence)} if enforced else {}
         assert refusals(site.survey(**files)) == refused
-        loaded, _unloaded = site.fleet.modules(HOST, "kexec_load", [files, {"state": "unloaded"}])
+        loaded, _unloaded = site.modules("kexec_load", [files, {"state": "unloaded"}])
         assert loaded["failed"] is enforced
         if enforced:
             assert loaded["msg"] == "cannot stage the kernel /root/%s: %s" % (name, sentence)
-    assert site.fleet.boot(HOST)["kexec_loaded"] == "0"
+    assert site.boot()["kexec_loaded"] == "0"

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,15 +51,15 @@ class Run:
         return {host: outcome["name"] for host, outcome in report.result["hosts"].items()}
 
 
-def run_playbook(
+def start_playbook(
     inventory: Path,
     playbook: str,
     arguments: Sequence[str],
     variables: Mapping[str, Any],
     record: Path,
     environment: Mapping[str, str] | None = None,
-) -> Run:
-    """Run a playbook with the checkout's collection, and wait for its end.
+) -> subprocess.Popen[str]:
+    """Start a playbook with the checkout's collection; what it says is in the process's stdout.
 
     :param playbook: its path, as seen from the checkout.
     :param record: a file for the finished tasks; what is in it is lost.
@@ -66,7 +68,7 @@ def run_playbook(
     command = ["ansible-playbook", "-i", str(inventory), playbook, *arguments]
     if variables:
         command += ["-e", json.dumps(variables)]
-    process = subprocess.Popen(
+    return subprocess.Popen(
         command,
         cwd=CHECKOUT,
         env={
@@ -83,6 +85,18 @@ def run_playbook(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+
+
+def run_playbook(
+    inventory: Path,
+    playbook: str,
+    arguments: Sequence[str],
+    variables: Mapping[str, Any],
+    record: Path,
+    environment: Mapping[str, str] | None = None,
+) -> Run:
+    """Run a playbook to its end; see start_playbook."""
+    process = start_playbook(inventory, playbook, arguments, variables, record, environment)
     assert process.stdout is not None
     with process.stdout as stream:
         output = stream.read()
@@ -92,3 +106,13 @@ def run_playbook(
     print(output)
     tasks = [Task(**json.loads(line)) for line in record.read_text().splitlines()]
     return Run(process.returncode, output, tasks, usage.ru_utime + usage.ru_stime)
+
+
+def kill_with_all(pid: int) -> None:
+    """End a process and all that it has started, at once and without a chance to tidy up."""
+    threads = Path("/proc/%d/task" % pid)
+    children = [int(child) for file in threads.glob("*/children") for child in file.read_text().split()]
+    os.kill(pid, signal.SIGKILL)
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):  # it has ended with its parent
+            kill_with_all(child)
