@@ -80,6 +80,9 @@ _SECURE = (
     *("-global", "ICH9-LPC.disable_s3=1"),
 )
 
+# What the machines of a variant have beside the others'.
+_DEVICES = {"watchdog": ("-device", "i6300esb", "-action", "watchdog=reset")}
+
 
 def qemu_arguments(settings: Settings, accel: str) -> list[str]:
     """QEMU's arguments (pure). Files are named without a folder: QEMU is started in the machine's own."""
@@ -104,6 +107,7 @@ def qemu_arguments(settings: Settings, accel: str) -> list[str]:
         *("-netdev", f"user,id=net,{forward}"),
         *("-device", f"virtio-net-pci,netdev=net,romfile=,mac=52:54:00:4c:41:{settings.number:02x}"),
         *("-device", "virtio-rng-pci"),
+        *_DEVICES.get(settings.variant, ()),
     ]
     for name, value in identity.items():
         arguments += ["-fw_cfg", f"name=opt/org.fleetops/{name},{value}"]

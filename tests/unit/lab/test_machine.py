@@ -40,6 +40,11 @@ def test_secure_boot_gets_a_machine_that_guards_the_firmwares_variables():
     assert set(secure) - set(plain) >= {"driver=cfi.pflash01,property=secure,value=on", "ICH9-LPC.disable_s3=1"}
 
 
+def test_only_the_variant_with_a_watchdog_has_one():
+    plain, watched = (qemu_arguments(SETTINGS._replace(variant=name), "tcg") for name in ("grub", "watchdog"))
+    assert [argument for argument in watched if argument not in plain] == ["i6300esb", "-action", "watchdog=reset"]
+
+
 def test_firmware_waits_only_when_told_to():
     assert "-boot" not in qemu_arguments(SETTINGS, "tcg")
 
