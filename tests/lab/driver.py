@@ -96,7 +96,7 @@ class Fleet:
         while time.monotonic() < deadline:
             time.sleep(2)
             try:
-                done = self.machine(host).ssh(_BOOT_ID, seconds=15)
+                done = self.machine(host).ssh(_BOOT_ID)
             except LabError:
                 continue
             if done.returncode == 0 and done.stdout.strip() != before:
@@ -105,7 +105,7 @@ class Fleet:
 
 
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
-_RETURN_SECONDS = 240
+_RETURN_SECONDS = 600
 
 
 class Observer(threading.Thread):

@@ -247,7 +247,7 @@ class Machine:
         if not banner(self.port):
             return None
         try:
-            done = self.ssh(words, seconds=20)
+            done = self.ssh(words)
         except LabError:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
