@@ -19,6 +19,9 @@ HOST = "lab1"
 FIRMWARE, KEXEC = "114", "208"
 """Who started the kernel, by its bootloader_type."""
 
+HANGS = "init=/bin/cat"
+"""On a command line: the first process waits for its input, for ever. An initramfs that gives up would reboot."""
+
 # What a rollback net has on a host besides the boot loader's entry.
 _TRACES = (
     "find /var/lib/fleetops-kexec /etc/systemd/system -name '*net*' -not -path '*network*' 2>/dev/null; "

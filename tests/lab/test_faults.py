@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import one_machine
 import pytest
 from ansible_run import Run
-from one_machine import HOST, folder_of
+from one_machine import HANGS, HOST, folder_of
 from table import FAULT
 
 pytestmark = pytest.mark.soak
@@ -253,7 +253,7 @@ class Fault(NamedTuple):
 FAULTS = {
     "panic": Fault("the new kernel panics at once (no initrd)", "rolled_back", _panics),
     "root": Fault("its initrd cannot find the root file system", "rolled_back", _finds_no_root),
-    "hang": Fault("it hangs in its initrd; rescue hook", "lost, then rolled_back", _never_answers("break=top")),
+    "hang": Fault("it hangs; rescue hook", "lost, then rolled_back", _never_answers(HANGS)),
     "network": Fault(
         "it comes up without network; rescue hook",
         "lost, then rolled_back",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from one_machine import HOST, KEXEC, Site, one_machine
+from one_machine import HANGS, HOST, KEXEC, Site, one_machine
 
 pytestmark = pytest.mark.soak
 
@@ -25,7 +25,6 @@ AT_KEXEC = (
     "busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager "
     "KExecWatchdogUSec"
 )
-HANGS = "break=top"
 
 
 @pytest.fixture(scope="module")
