@@ -114,11 +114,14 @@ class Console(threading.Thread):
             # What the new kernel says before it has a console comes late.
             self._zero = min(self._zero, now - float(stamp[1]))
 
-    def between(self) -> float:
-        """Seconds from one kernel to the other."""
+    def end(self) -> None:
         self._ended.set()
         self.join()
         self._stream.close()
+
+    @property
+    def between(self) -> float:
+        """Seconds from one kernel to the other."""
         return self._zero - self._left
 
 
@@ -130,7 +133,7 @@ def as_the_machine_says(fleet: Fleet, console: Console) -> float:
         '| sed \'s/.*"__MONOTONIC_TIMESTAMP":"\\([0-9]*\\)".*/\\1/\' | tail -n 1',
     )
     started = fleet.ssh(HOST, "systemctl show -P ActiveEnterTimestampMonotonic ssh.service")
-    return console.jumped - int(stopped) / 1e6 + console.between() + int(started) / 1e6
+    return console.jumped - int(stopped) / 1e6 + console.between + int(started) / 1e6
 
 
 def measure(fleet: Fleet, folder: Path, way: str) -> Measured:
@@ -141,6 +144,7 @@ def measure(fleet: Fleet, folder: Path, way: str) -> Measured:
     run = fleet.playbook(playbook=str(play))
     assert run.rc == 0
     watcher.join(60)
+    console.end()
     assert watcher.answering > watcher.down > 0
     begun, fired, ended = (task.ended for task in (run.tasks[0], run.tasks[-2], run.tasks[-1]))
     return Measured(
