@@ -43,7 +43,7 @@ def read_role(folder):
         defaults=yaml.safe_load(text),
         shown=dict(re.findall(r"^# (%s_\w+): (.+)$" % name, text, re.MULTILINE)),
         specs=yaml.safe_load((folder / "meta/argument_specs.yml").read_text())["argument_specs"],
-        tasks="".join(path.read_text() for path in folder.glob("tasks/*.yml")),
+        tasks="".join(path.read_text() for path in folder.glob("tasks/**/*.yml")),
         playbook=playbook.read_text() if playbook.exists() else "",
     )
 
@@ -81,4 +81,6 @@ def test_every_input_is_used(role, name):
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_nothing_else_is_read_as_an_input(role):
     registered = set(re.findall(r"register: (\w+)", role.tasks))
+    for facts in re.findall(r"set_fact:\n((?: +.*\n)+)", role.tasks):
+        registered |= set(re.findall(r"^ +(\w+):", facts, re.MULTILINE))
     assert set(re.findall(r"\b%s_\w+" % role.name, role.tasks)) <= set(role.inputs()) | registered
