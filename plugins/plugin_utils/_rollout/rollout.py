@@ -29,6 +29,7 @@ IDLE = "idle"
 # Where a host stands after its turn, by its outcome. One that was left untouched may be asked for again.
 STANDING_AFTER = {
     "rebooted": SUCCEEDED,
+    "fell_back": SUCCEEDED,
     "current": IDLE,
     "refused": IDLE,
     "deferred": PENDING,

@@ -18,6 +18,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database i
 )
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import Holder, holder_of
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.opening import Entry, look, open_rollout
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome import OUTCOMES
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import Admit, Stop, Wait
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_input import policy_as_text
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import ABSENT, IDLE, PENDING, Candidate
@@ -121,7 +122,7 @@ def test_failures_that_were_seen_still_count_as_down(any_store):
     assert ask(any_store, "c").reason == "waiting: 2 of 2 hosts are down"
 
 
-@pytest.mark.parametrize("outcome", ["rebooted", "current", "refused", "failed", "rolled_back", "lost", "unreachable"])
+@pytest.mark.parametrize("outcome", sorted({*OUTCOMES} - {"deferred"}))
 def test_releasing_twice_is_releasing_once(store, outcome):
     opened(store)
     ask(store, "a")
@@ -129,6 +130,17 @@ def test_releasing_twice_is_releasing_once(store, outcome):
     assert not store.release("roll", "a", ME, outcome)
     with pytest.raises(StoreError, match="a holds no slot of rollout roll"):
         store.release("roll", "a", ME, "lost" if outcome != "lost" else "failed")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "admitted"),
+    [("rebooted", True), ("fell_back", True), ("refused", True), ("failed", False), ("rolled_back", False)],
+)
+def test_only_an_outcome_that_leaves_a_host_in_service_lets_the_next_one_go(store, outcome, admitted):
+    opened(store)
+    ask(store, "a")
+    store.release("roll", "a", ME, outcome)
+    assert isinstance(ask(store, "b"), Admit) == admitted
 
 
 def test_a_host_that_was_left_untouched_may_be_asked_for_again(any_store):
