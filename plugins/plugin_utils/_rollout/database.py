@@ -32,9 +32,16 @@ except ImportError:
     pass
 
 # Imported here because each host's task runs in a process of its own, forked from one that has imported this file.
-for driver in ("psycopg", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite.pysqlite"):
+for dialect in ("sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite.pysqlite"):
     with contextlib.suppress(ImportError):
-        importlib.import_module(driver)
+        importlib.import_module(dialect)
+_DRIVERS: list[Any] = [sqlite3]
+with contextlib.suppress(ImportError):
+    _DRIVERS.append(importlib.import_module("psycopg"))
+
+_DRIVER_ERRORS = tuple(driver.Error for driver in _DRIVERS)
+# The server is not there, is not ready, or has gone away.
+_LOST = tuple(error for driver in _DRIVERS for error in (driver.OperationalError, driver.InterfaceError))
 
 ENVIRONMENT = "FLEETOPS_KEXEC_STORE"
 
@@ -112,7 +119,9 @@ class Database:
                 "the Python package psycopg is missing on the control node, which a store in PostgreSQL needs; "
                 "install psycopg[binary] with pip"
             )
-        # Of the connection, because a statement more in each transaction is felt where fifty processes wait.
+        # No transaction waits for the disk, because others would wait for it meanwhile: before a host is told that it
+        # may go down, the log is written, by one write for all who wait for that (see trip.py). Of the connection,
+        # because a statement more in each transaction is felt where fifty processes wait.
         given = self._url.query.get("options", "")
         options = "%s -c synchronous_commit=off" % (given if isinstance(given, str) else " ".join(given))
         return sa.create_engine(
@@ -162,17 +171,6 @@ class Database:
         finally:
             fcntl.flock(self._queue, fcntl.LOCK_UN)
 
-    def make_durable(self) -> None:
-        """Have all that was committed so far on the disk. Raises StoreError.
-
-        Transactions do not wait for that themselves, because others would wait for them meanwhile; here, all that wait
-        at the same time are served by one write. SQLite is on the controller, and what its power failure takes away
-        ends the roll too.
-        """
-        if not self.is_sqlite:
-            with self.single() as connection:
-                connection.exec_driver_sql("SELECT set_config('synchronous_commit', 'on', true), txid_current()")
-
     @contextlib.contextmanager
     def single(self) -> Iterator[Connection]:
         """For single statements, which wait for nobody. Raises StoreError."""
@@ -183,7 +181,7 @@ class Database:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (exc.SQLAlchemyError, sqlite3.Error) as error:
+        except (exc.SQLAlchemyError, *_DRIVER_ERRORS) as error:
             # Not chained: SQLAlchemy's own sentence has the statement and its values in it.
             raise self._sentence(error) from None
 
@@ -196,8 +194,7 @@ class Database:
         for pattern, sentence, temporary in _MEANINGS:
             if re.search(pattern, said):
                 return StoreError(sentence % {"store": self.shown, "said": said}, temporary)
-        # The server is not there, is not ready, or has gone away.
-        lost = isinstance(error, exc.OperationalError | exc.InterfaceError)
+        lost = isinstance(getattr(error, "orig", None) or error, _LOST)
         sentence = "the store %s is out of reach: %s" if lost else "the store %s refuses: %s"
         return StoreError(sentence % (self.shown, said), lost)
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -29,6 +29,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout im
 )
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.statements import STATEMENTS
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.tables import SCHEMA_VERSION, TABLES
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.trip import Question, together
 
 try:
     import sqlalchemy as sa
@@ -45,13 +46,28 @@ _MAKING = 0x666C6F70
 
 @dataclass(frozen=True)
 class Locked:
-    """A rollout that nobody else changes until the transaction ends."""
+    """A rollout whose limits and hosts nobody else changes until the transaction ends.
+
+    A slot may be given back meanwhile: then fewer hosts are down than a decision reckons with, or one more has failed
+    while the decision was made.
+    """
 
     name: str
     policy: Policy
     revision: int
     stopped: Stopped | None
     held: str | None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a decision about a host is made on."""
+
+    locked: Locked
+    rows: list[Row[Any]]
+    """The host's row in the rollout, and those in which it is in flight elsewhere; each with the time."""
+    counted: list[Row[Any]]
+    """For :meth:`Ledger.rollout`."""
 
 
 class Ledger:
@@ -67,7 +83,8 @@ class Ledger:
 
     def create(self) -> None:
         """Make the tables where there are none."""
-        self.lock_all()
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING)))
         if not sa.inspect(self._connection).has_table(TABLES.schema.name):
             TABLES.metadata.create_all(self._connection)
             self._connection.execute(sa.insert(TABLES.schema).values(version=SCHEMA_VERSION))
@@ -81,22 +98,26 @@ class Ledger:
                 "store, or another store" % (version, SCHEMA_VERSION)
             )
 
-    def lock_all(self) -> None:
-        """Be the only one that makes tables or rollouts; in SQLite every transaction is the only one that writes."""
-        if self._connection.dialect.name == "postgresql":
-            self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING)))
-
     def lock(self, name: str) -> Locked | None:
         """The rollout, which from now on waits for this transaction's end; None where there is none of the name."""
-        row = self._connection.execute(self._do.lock, {"the_rollout": name}).first()
-        if row is None:
-            return None
-        try:
-            policy = _policy(row.policy)
-        except (PolicyError, ValueError) as error:
-            raise StoreError("the policy of rollout %s cannot be read: %s" % (name, error))
-        stopped = None if row.stop_cause is None else Stopped(row.stop_cause, row.stop_reason)
-        return Locked(name, policy, row.revision, stopped, row.held)
+        (found,) = self._lock(name)
+        return _locked(name, list(found))
+
+    def scene(self, name: str, host: str) -> Scene | None:
+        """What a decision is made on, with the rollout locked; None where there is none of the name."""
+        turns = Question(self._do.turns, {"the_rollout": name, "the_host": host, **self._at()})
+        found, rows, counted = self._lock(name, turns, Question(self._do.state, {"the_rollout": name}))
+        locked = _locked(name, list(found))
+        return None if locked is None else Scene(locked, list(rows), list(counted))
+
+    def _lock(self, name: str, *questions: Question) -> list[Any]:
+        """Lock a rollout, and ask for it and more in the same trip."""
+        key = {"the_rollout": name}
+        asked = [Question(self._do.rollout, key), *questions]
+        if self._clock is not None:
+            # Every transaction of SQLite is the only one that writes.
+            return together(self._connection, *asked)
+        return together(self._connection, Question(self._do.lock, key), *asked)[1:]
 
     def _at(self) -> dict[str, float]:
         """The time for a statement, where the database does not have it itself."""
@@ -110,16 +131,16 @@ class Ledger:
         """The host's row in the rollout, and those in which it is in flight elsewhere; each with the time."""
         return list(self._connection.execute(self._do.turns, {"the_rollout": rollout, "the_host": host, **self._at()}))
 
-    def rollout(self, locked: Locked, now: datetime) -> Rollout:
-        """Where it stands."""
-        statement, values = self._do.state, dict[str, Any](the_rollout=locked.name)
+    def rollout(self, locked: Locked, now: datetime, counted: Sequence[Any] | None = None) -> Rollout:
+        """Where it stands. :param counted: its hosts, where they were read together with the lock."""
         if locked.policy.soak_seconds:
-            statement, values = (
-                self._do.state_with_fresh,
-                {**values, "since": now.timestamp() - locked.policy.soak_seconds},
-            )
+            since = now.timestamp() - locked.policy.soak_seconds
+            values = {"the_rollout": locked.name, "since": since}
+            counted = self._connection.execute(self._do.state_with_fresh, values).all()
+        elif counted is None:
+            counted = self._connection.execute(self._do.state, {"the_rollout": locked.name}).all()
         groups, turns, fresh = [], [], []
-        for standing, domain, host_class, hosts, host, at in self._connection.execute(statement, values):
+        for standing, domain, host_class, hosts, host, at in counted:
             if at is None:
                 groups.append(Group(standing, domain, host_class, hosts))
             elif standing == IN_FLIGHT:
@@ -146,7 +167,6 @@ class Ledger:
 
     def open(self, name: str, policy: str) -> None:
         """Begin a rollout, or begin it anew with this policy. A stop that is not an operator's ends."""
-        self.lock_all()
         locked = self.lock(name)
         if locked is None:
             row = {"name": name, "policy": policy, "revision": 1, "opened_at": self.now().timestamp()}
@@ -199,12 +219,38 @@ class Ledger:
         bound = {"new_" + name: value for name, value in values.items()}
         self._connection.execute(self._do.change_rollout(*values), {"the_rollout": name, **bound})
 
-    def end(self, rollout: str, host: str, holder: str, standing: str, outcome: str, reason: str) -> bool:
-        """Give back a slot, if the host holds it by this holder; whether it did."""
-        self.change_rollout(rollout)
+    def take(self, rollout: str, host: str, **values: Any) -> None:
+        """Change a host's row, end the transaction, and have it on the disk of the server."""
+        bound = {"the_rollout": rollout, "the_host": host, **{"new_" + name: value for name, value in values.items()}}
+        together(self._connection, Question(self._do.change_host(*values), bound), ends=True, durably=True)
+
+    def end(
+        self, rollout: str, host: str, holder: str, standing: str, outcome: str, reason: str, ends: bool = False
+    ) -> bool:
+        """Give back a slot, if the host holds it by this holder; whether it did.
+
+        :param ends: whether the transaction ends with that.
+        """
         values = {"new_standing": standing, "new_outcome": outcome, "new_reason": reason}
         keys = {"the_rollout": rollout, "the_host": host, "the_holder": holder}
-        return self._connection.execute(self._do.end, {**values, **keys, **self._at()}).rowcount == 1
+        ended, _told = together(
+            self._connection,
+            Question(self._do.end, {**values, **keys, **self._at()}),
+            Question(self._do.change_rollout(), {"the_rollout": rollout}),
+            ends=ends,
+        )
+        return bool(ended.rowcount == 1)
+
+
+def _locked(name: str, rows: Sequence[Row[Any]]) -> Locked | None:
+    for row in rows:
+        try:
+            policy = _policy(row.policy)
+        except (PolicyError, ValueError) as error:
+            raise StoreError("the policy of rollout %s cannot be read: %s" % (name, error))
+        stopped = None if row.stop_cause is None else Stopped(row.stop_cause, row.stop_reason)
+        return Locked(name, policy, row.revision, stopped, row.held)
+    return None
 
 
 @lru_cache(maxsize=8)

@@ -26,6 +26,9 @@ except ImportError:
 if TYPE_CHECKING:
     from sqlalchemy import Executable
 
+# The first key of PostgreSQL's advisory locks for rollouts: "flop" in ASCII.
+_DECIDING = 0x666C6F70
+
 
 class Statements:
     """For a database whose server has a clock, or for one that is told the time as ``now``.
@@ -40,7 +43,9 @@ class Statements:
         self.now = sa.select(now)
         self.version = sa.select(sa.func.max(TABLES.schema.c.version))
         self.revision = sa.select(rollouts.c.revision).where(rollouts.c.name == sa.bindparam("the_rollout"))
-        self.lock = sa.select(rollouts).where(rollouts.c.name == sa.bindparam("the_rollout")).with_for_update()
+        # Not the row: who gives a slot back changes that, and need not wait for those that ask for one.
+        self.lock = sa.select(sa.func.pg_advisory_xact_lock(_DECIDING, sa.func.hashtext(sa.bindparam("the_rollout"))))
+        self.rollout = sa.select(rollouts).where(rollouts.c.name == sa.bindparam("the_rollout"))
 
         mine, flying = hosts.c.rollout == sa.bindparam("the_rollout"), hosts.c.standing == IN_FLIGHT
         # The time comes with them, because this follows the lock, which may have been waited for.

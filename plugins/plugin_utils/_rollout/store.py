@@ -103,10 +103,11 @@ class Store:
         with self.ledger() as ledger:
             locked = ledger.lock(rollout)
             if locked is None:
-                raise StoreError(
-                    "the store %s has no rollout %s; rollout_plan opens one" % (self.database.shown, rollout)
-                )
+                raise self._no_rollout(rollout)
             yield ledger, locked
+
+    def _no_rollout(self, name: str) -> StoreError:
+        return StoreError("the store %s has no rollout %s; rollout_plan opens one" % (self.database.shown, name))
 
     def revision(self, rollout: str) -> int | None:
         """A number that is another one after every change; cheap. Raises StoreError."""
@@ -116,14 +117,12 @@ class Store:
 
     def acquire(self, rollout: str, host: str, holder: Holder) -> Reply:
         """Ask for the host's slot, and take it if it may go down now. Raises StoreError."""
-        reply = self._decide(rollout, host, holder)
-        if isinstance(reply.answer, Admit):
-            self.database.make_durable()
-        return reply
-
-    def _decide(self, rollout: str, host: str, holder: Holder) -> Reply:
-        with self._locked(rollout) as (ledger, locked):
-            mine, elsewhere = self._rows(ledger, rollout, host)
+        with self.ledger() as ledger:
+            scene = ledger.scene(rollout, plain(host))
+            if scene is None:
+                raise self._no_rollout(rollout)
+            locked = scene.locked
+            mine, elsewhere = _rows(scene.rows, rollout, host)
             now = moment(mine.clock)
             if mine.standing == IN_FLIGHT:
                 return Reply(self._take_up(ledger, locked, mine, holder, now), now, locked.revision)
@@ -131,7 +130,7 @@ class Store:
                 return Reply(Ended(mine.outcome or "", mine.reason or ""), now, locked.revision)
             if elsewhere is not None and not _may_take(elsewhere, None, now):
                 return Reply(_in_other_hands(elsewhere), now, locked.revision)
-            state = ledger.rollout(locked, now)
+            state = ledger.rollout(locked, now, scene.counted)
             answer = Judge(state, now).admit(_candidate(mine))
             if isinstance(answer, Admit):
                 if elsewhere is not None:
@@ -148,17 +147,9 @@ class Store:
         self._take(ledger, locked, row, holder, now)
         return Admit("its slot is taken up again")
 
-    def _rows(self, ledger: Ledger, rollout: str, host: str) -> tuple[Any, Any]:
-        """The host's row in the rollout, and the one in which it is in flight elsewhere."""
-        rows = ledger.turns_of(rollout, plain(host))
-        mine = next((row for row in rows if row.rollout == rollout), None)
-        if mine is None:
-            raise StoreError("%s is not in rollout %s; it was opened without this host" % (host, rollout))
-        return mine, next((row for row in rows if row.rollout != rollout), None)
-
     def _take(self, ledger: Ledger, locked: Locked, row: Any, holder: Holder, now: datetime) -> None:
         since = row.acquired_at if row.standing == IN_FLIGHT else now.timestamp()
-        ledger.change_host(
+        ledger.take(
             locked.name,
             row.host,
             standing=IN_FLIGHT,
@@ -173,9 +164,9 @@ class Store:
         """Give the slot back with the host's outcome; whether that changed anything. Raises StoreError."""
         with self.ledger() as ledger:
             held_by, why = holder.as_text(), plain(reason)[:_MOST_REASON]
-            if ledger.end(rollout, plain(host), held_by, STANDING_AFTER[outcome], outcome, why):
+            if ledger.end(rollout, plain(host), held_by, STANDING_AFTER[outcome], outcome, why, ends=True):
                 return True
-            mine, _elsewhere = self._rows(ledger, rollout, host)
+            mine, _elsewhere = _rows(ledger.turns_of(rollout, plain(host)), rollout, host)
             if mine.standing == IN_FLIGHT:
                 raise StoreError(
                     "the slot of %s was taken up by %s, so it is not released here"
@@ -220,6 +211,14 @@ class Store:
 def plain(text: str) -> str:
     """Text that every database takes: no NUL, and nothing that is not Unicode."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def _rows(rows: Sequence[Any], rollout: str, host: str) -> tuple[Any, Any]:
+    """The host's row in the rollout, and the one in which it is in flight elsewhere."""
+    mine = next((row for row in rows if row.rollout == rollout), None)
+    if mine is None:
+        raise StoreError("%s is not in rollout %s; it was opened without this host" % (host, rollout))
+    return mine, next((row for row in rows if row.rollout != rollout), None)
 
 
 def _candidate(row: Any) -> Candidate:
