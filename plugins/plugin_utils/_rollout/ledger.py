@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database import StoreError
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import holder_from
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.limits import PolicyError
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import OPERATOR
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_input import policy_from_text
@@ -28,6 +29,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout im
     place_of_usual,
 )
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.statements import STATEMENTS
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.status import Brief, HostStatus
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.tables import SCHEMA_VERSION, TABLES
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.trip import Question, together
 
@@ -186,6 +188,32 @@ class Ledger:
     def unfinished(self) -> list[Row[Any]]:
         """Hosts in flight, or still to be rebooted, in all rollouts."""
         return list(self._connection.execute(self._do.unfinished))
+
+    def rollouts(self) -> list[Brief]:
+        """All, those opened last first."""
+        counts: dict[str, dict[str, int]] = {}
+        for rollout, standing, hosts in self._connection.execute(self._do.counts):
+            counts.setdefault(rollout, {})[standing] = hosts
+        return [
+            Brief(row.name, moment(row.opened_at), row.stop_reason, row.held, counts.get(row.name, {}))
+            for row in self._connection.execute(self._do.all_rollouts)
+        ]
+
+    def hosts_of(self, rollout: str) -> list[HostStatus]:
+        """The hosts of a rollout as they are kept."""
+        return [
+            HostStatus(
+                Candidate(row.host, row.domain, row.host_class),
+                row.standing,
+                row.outcome,
+                row.reason or "",
+                None if row.holder is None else holder_from(row.holder),
+                None if row.acquired_at is None else moment(row.acquired_at),
+                None if row.deadline is None else moment(row.deadline),
+                None if row.ended_at is None else moment(row.ended_at),
+            )
+            for row in self._connection.execute(self._do.all_hosts, {"the_rollout": rollout})
+        ]
 
     def insert_hosts(self, rows: list[dict[str, Any]]) -> None:
         """Add rows."""

@@ -93,6 +93,11 @@ class Judge:
     def _against_any(self) -> Wait | None:
         return _stage(self._rollout, self._tally) or _fleet(self._rollout, self._tally)
 
+    @property
+    def stop(self) -> Stop | None:
+        """Why nothing more goes down, whatever happens next."""
+        return self._whole if isinstance(self._whole, Stop) and self._whole.ends_roll else None
+
     def is_full(self) -> bool:
         """Whether any host has to wait."""
         return isinstance(self._whole, Wait) or (self._whole is None and self._against_any() is not None)

@@ -53,6 +53,11 @@ class Statements:
             hosts.c.host == sa.bindparam("the_host"), sa.or_(mine, flying)
         )
         self.unfinished = sa.select(hosts).where(hosts.c.standing.in_((PENDING, IN_FLIGHT)))
+        self.all_rollouts = sa.select(rollouts).order_by(rollouts.c.opened_at.desc(), rollouts.c.name)
+        self.counts = sa.select(hosts.c.rollout, hosts.c.standing, sa.func.count()).group_by(
+            hosts.c.rollout, hosts.c.standing
+        )
+        self.all_hosts = sa.select(hosts).where(mine)
         self.standings = sa.select(hosts.c.host, hosts.c.standing).where(mine)
         self.pending = sa.select(hosts.c.host, hosts.c.domain, hosts.c.host_class).where(
             mine, hosts.c.standing == PENDING

@@ -22,6 +22,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database i
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import Holder, holder_from
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.ledger import Ledger, Locked, moment
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import (
+    FAILURES,
     OPERATOR,
     Admit,
     Answer,
@@ -39,11 +40,16 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout im
     Candidate,
     Group,
     Rollout,
+    Stopped,
 )
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.statements import STATEMENTS
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.status import Brief, Status, status_of
 
 # Characters of a reason that are kept; some modules report whole logs.
 _MOST_REASON = 4000
+
+# Why a rollout is held or stopped, where nobody says it.
+_BY_AN_OPERATOR = "by an operator"
 
 
 @dataclass(frozen=True)
@@ -191,21 +197,59 @@ class Store:
             )
             return crowded(state, ledger.pending(rollout, names), now)
 
-    def hold(self, rollout: str, reason: str) -> None:
-        """Let nothing more go down until :meth:`resume`. Raises StoreError."""
-        with self._locked(rollout) as (ledger, _locked):
-            ledger.change_rollout(rollout, held=plain(reason))
+    def rollouts(self) -> list[Brief]:
+        """All, those opened last first. Raises StoreError."""
+        with self.ledger() as ledger:
+            return ledger.rollouts()
 
-    def stop(self, rollout: str, reason: str) -> None:
-        """Let nothing more go down. Raises StoreError."""
-        with self._locked(rollout) as (ledger, _locked):
-            ledger.change_rollout(rollout, stop_cause=OPERATOR, stop_reason="stopped: " + plain(reason))
+    def status(self, rollout: str) -> Status:
+        """Where a rollout stands. Raises StoreError."""
+        with self._locked(rollout) as (ledger, locked):
+            now = ledger.now()
+            brief = next(brief for brief in ledger.rollouts() if brief.name == rollout)
+            return status_of(brief, ledger.rollout(locked, now), ledger.hosts_of(rollout), now)
 
-    def resume(self, rollout: str) -> None:
-        """End a hold or a stop. Hosts that failed are still out of service, but have been seen. Raises StoreError."""
-        with self._locked(rollout) as (ledger, _locked):
-            ledger.acknowledge_failures(rollout)
-            ledger.change_rollout(rollout, held=None, stop_cause=None, stop_reason=None)
+    def hold(self, rollout: str, reason: str | None = None, check: bool = False) -> bool:
+        """Let nothing more go down until :meth:`resume`; whether that changes anything. Raises StoreError.
+
+        :param reason: None where it does not matter, so that a hold keeps the one that it has.
+        :param check: whether it is only to be told.
+        """
+        with self._locked(rollout) as (ledger, locked):
+            why = plain(reason or _BY_AN_OPERATOR)
+            if locked.held == why or (locked.held is not None and reason is None):
+                return False
+            if not check:
+                ledger.change_rollout(rollout, held=why)
+            return True
+
+    def stop(self, rollout: str, reason: str | None = None, check: bool = False) -> bool:
+        """Let nothing more go down, and the turns of hosts that wait end; as :meth:`hold`."""
+        with self._locked(rollout) as (ledger, locked):
+            why = Stopped(OPERATOR, "stopped: " + plain(reason or _BY_AN_OPERATOR))
+            is_stopped = locked.stopped is not None and locked.stopped.cause == OPERATOR
+            if locked.stopped == why or (is_stopped and reason is None):
+                return False
+            if not check:
+                ledger.change_rollout(rollout, stop_cause=why.cause, stop_reason=why.reason)
+            return True
+
+    def resume(self, rollout: str, check: bool = False) -> bool:
+        """End a hold or a stop; as :meth:`hold`.
+
+        After a stop, hosts that failed have been seen: they are still out of service, but are failures no more.
+        """
+        with self._locked(rollout) as (ledger, locked):
+            now = ledger.now()
+            due = Judge(ledger.rollout(locked, now), now).stop
+            is_stopped = due is not None and (locked.stopped is not None or due.cause == FAILURES)
+            if not is_stopped and locked.held is None:
+                return False
+            if not check:
+                if is_stopped:
+                    ledger.acknowledge_failures(rollout)
+                ledger.change_rollout(rollout, held=None, stop_cause=None, stop_reason=None)
+            return True
 
 
 def plain(text: str) -> str:

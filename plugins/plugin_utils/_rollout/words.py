@@ -19,3 +19,8 @@ def named(hosts: Sequence[str]) -> str:
     """All of a few hosts, or the first ones of many."""
     shown = ", ".join(hosts[:_MOST_NAMED])
     return shown if len(hosts) <= _MOST_NAMED else "%s and %d more" % (shown, len(hosts) - _MOST_NAMED)
+
+
+def printable(text: str) -> str:
+    """In one line, and without what a terminal would obey: names and reasons come from hosts."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
