@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
+import subprocess
 from pathlib import Path
 
 import postgresql
@@ -335,6 +337,76 @@ def test_a_store_with_which_something_is_wrong(tmp_path, how, complaint):
     database.close()
     assert complaint in str(error.value)
     assert not error.value.temporary
+
+
+def out_of_reach(tmp_path):
+    return "postgresql+psycopg://fleet@/postgres?host=%s" % tmp_path
+
+
+@pytest.mark.parametrize(
+    ("where", "complaint"),
+    [
+        (lambda folder: broken(folder, "damaged"), "is damaged: file is not a database"),
+        (lambda folder: broken(folder, "newer"), "the store has schema 9, and this version of the collection knows 1"),
+        (lambda _folder: Path("/proc/store.db"), "the store /proc/store.db cannot be made: "),
+        (lambda folder: folder, "cannot be made: Is a directory"),
+        (out_of_reach, "is out of reach"),
+    ],
+    ids=["damaged", "newer", "unwritable", "a folder", "out of reach"],
+)
+def test_a_roll_does_not_begin_with_such_a_store(tmp_path, where, complaint):
+    database = Database(str(where(tmp_path)))
+    with pytest.raises(StoreError) as error:
+        look(Store(database), "roll", ["a"])
+    database.close()
+    assert complaint in str(error.value)
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """Fills a small disk of its own up to so many free bytes, and empties it again."""
+    folder, filler = tmp_path / "disk", tmp_path / "disk" / "filler"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("no disk can be mounted here: %s" % mounted.stderr)
+
+    def fill(is_full):
+        if not is_full:
+            filler.unlink()
+            return
+        with filler.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+            while True:
+                stream.write(b"x" * 4096)
+
+    yield folder, fill
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_roll_does_not_begin_on_a_full_disk(full_disk):
+    folder, fill = full_disk
+    fill(True)
+    database = Database(str(folder / "store.db"))
+    with pytest.raises(StoreError, match=r"is full: .*; make room on its disk"):
+        look(Store(database), "roll", ["a"])
+    database.close()
+
+
+def test_a_roll_goes_on_when_there_is_room_again(full_disk):
+    folder, fill = full_disk
+    names = ["host%d" % number for number in range(200)]
+    store = opened(Store(Database(str(folder / "store.db"))), hosts=entries(names=names), max_unavailable=300)
+    fill(True)
+    went = []
+    with pytest.raises(StoreError, match=r"is full: .*; make room on its disk") as error:
+        went += (name for name in names if isinstance(ask(store, name), Admit))
+    assert error.value.temporary
+    fill(False)
+    assert list(look(store, "roll", names).in_flight) == went, "who was told nothing holds no slot"
+    assert isinstance(ask(store, names[len(went)]), Admit)
+    store.database.close()
 
 
 def test_a_store_that_cannot_be_made(tmp_path):
