@@ -34,10 +34,10 @@ options:
   outcome:
     description:
       - How the host's turn ended, required with O(state=released).
-      - V(rebooted), V(current) and V(refused) leave it in service. V(deferred) gives the slot back unused, and the
-        host may ask again. The others leave it out of service, and count as failures.
+      - V(rebooted), V(fell_back), V(current) and V(refused) leave it in service. V(deferred) gives the slot back
+        unused, and the host may ask again. The others leave it out of service, and count as failures.
     type: str
-    choices: [rebooted, current, refused, deferred, failed, rolled_back, lost, unreachable]
+    choices: [rebooted, fell_back, current, refused, deferred, failed, rolled_back, lost, unreachable]
   reason:
     description: Why, for the report.
     type: str

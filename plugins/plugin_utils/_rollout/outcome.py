@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# With which rollout_slot releases a host; one that fell back has been rebooted.
-OUTCOMES = ("rebooted", "current", "refused", "deferred", "failed", "rolled_back", "lost", "unreachable")
+# With which rollout_slot releases a host.
+OUTCOMES = ("rebooted", "fell_back", "current", "refused", "deferred", "failed", "rolled_back", "lost", "unreachable")
 
 # Outcomes after which nobody has to look at the host.
 GOOD = ("rebooted", "fell_back", "current", "planned")
