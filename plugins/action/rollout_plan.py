@@ -17,7 +17,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database i
     default_store,
 )
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.domains import read_domains
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.limits import PolicyError
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.limits import PolicyError, is_blank
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.opening import entries_of, look, open_rollout
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Terms
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import make_plan
@@ -33,6 +33,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._table import Table
 ARGUMENT_SPEC = {
     "hosts": {"type": "list", "elements": "str", "required": True},
     "survey": {"type": "str", "required": True},
+    "uses": {"type": "list", "elements": "str", "default": []},
     "rollout": {"type": "str"},
     "store": {"type": "str", "no_log": True},
     **{name: {"type": "raw"} for name in DEFAULTS},
@@ -65,4 +66,5 @@ class ActionModule(ActionBase):
             Display().display(plan_text(plan, terminal_width()))
         except (PolicyError, StoreError, TableError) as error:
             raise AnsibleActionFail(str(error))
-        return {"changed": False, **plan.as_result()}
+        uses = [name for name in arguments["uses"] if any(not is_blank(hostvars[host].get(name)) for host in hosts)]
+        return {"changed": False, "rollout": rollout, "uses": uses, **plan.as_result()}

@@ -17,9 +17,11 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._table import Table
 
 ARGUMENT_SPEC = {
     "plan": {"type": "dict", "required": True},
+    "slot": {"type": "str"},
     "staged": {"type": "str", "required": True},
     "reboot": {"type": "str", "required": True},
     "commit": {"type": "str"},
+    "released": {"type": "str"},
 }
 
 
@@ -32,11 +34,11 @@ class ActionModule(ActionBase):
         arguments = validated(ARGUMENT_SPEC, self._task.args)
         hostvars = (task_vars or {})["hostvars"]
         plan = plan_from(arguments["plan"])
-        staged, reboots, commits = (
+        staged, reboots, commits, slots, released = (
             {host.name: hostvars[host.name].get(arguments[name]) or {} for host in plan.order}
-            for name in ("staged", "reboot", "commit")
+            for name in ("staged", "reboot", "commit", "slot", "released")
         )
-        found = outcomes(plan, staged, reboots, commits)
+        found = outcomes(plan, staged, reboots, commits, slots, released)
         try:
             Display().display(report_text(found, terminal_width()))
         except TableError as error:

@@ -19,10 +19,10 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database i
     default_store,
 )
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import holder_of
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome import OUTCOMES
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome import OUTCOMES, outcome_of_turn
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store import Store
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.strategy import deadlock
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.waiting import Waiting, as_result
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.waiting import Waiting, as_result, first_pause
 
 ARGUMENT_SPEC = {
     "state": {"type": "str", "required": True, "choices": ["acquired", "released"]},
@@ -30,6 +30,7 @@ ARGUMENT_SPEC = {
     "store": {"type": "str", "no_log": True},
     "outcome": {"type": "str", "choices": list(OUTCOMES)},
     "reason": {"type": "str", "default": ""},
+    "results": {"type": "dict"},
     "poll_seconds": {"type": "float", "default": 1.0},
     "patience_seconds": {"type": "float", "default": 600.0},
 }
@@ -44,12 +45,16 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         arguments = validated(ARGUMENT_SPEC, self._task.args)
         releases = arguments["state"] == "released"
-        if releases == (arguments["outcome"] is None):
-            raise AnsibleActionFail("outcome goes with state released, and with that it is required")
+        given = [name for name in ("outcome", "results") if arguments[name] is not None]
+        if len(given) != releases:
+            raise AnsibleActionFail("state released takes either outcome or results, and state acquired neither")
+        if "results" in given:
+            turn = outcome_of_turn(arguments["results"])
+            arguments.update(outcome=turn.name, reason=turn.reason)
         if arguments["poll_seconds"] <= 0:
             raise AnsibleActionFail("poll_seconds is %g; it must be more than 0" % arguments["poll_seconds"])
         if self._task.check_mode:
-            return {"changed": False} if releases else as_result(None, 0.0)
+            return _released(False, arguments) if releases else as_result(None, 0.0)
         host, forks = task_vars["inventory_hostname"], int(task_vars["ansible_forks"])
         controller = os.getppid()
         holder = holder_of(controller)
@@ -66,7 +71,8 @@ class ActionModule(ActionBase):
             store = Store(Database(arguments["store"] or default_store()))
             if releases:
                 outcome, reason = arguments["outcome"], arguments["reason"]
-                return {"changed": waiting.for_store(lambda: store.release(rollout, host, holder, outcome, reason))}
+                changed = waiting.for_store(lambda: store.release(rollout, host, holder, outcome, reason))
+                return _released(changed, arguments)
             batch = task_vars["ansible_play_batch"]
             refusal = deadlock(
                 self._task.get_play().strategy,
@@ -76,6 +82,11 @@ class ActionModule(ActionBase):
             )
             if refusal is not None:
                 raise AnsibleActionFail(refusal)
+            waiting.clock.sleep(first_pause(batch.index(host), forks))
             return as_result(waiting.for_slot(store, rollout, host, holder), time.monotonic() - start)
         except StoreError as error:
             raise AnsibleActionFail(str(error))
+
+
+def _released(changed: bool, arguments: dict[str, Any]) -> dict[str, Any]:
+    return {"changed": changed, "outcome": arguments["outcome"], "reason": arguments["reason"]}

@@ -25,6 +25,13 @@ options:
     description: The name of the variable in which each host's result of M(fleetops.kexec.kexec_info) is registered.
     type: str
     required: true
+  uses:
+    description:
+      - Names of variables, such as inputs for which a play has tasks that are not worth their cost where no host of
+        O(hosts) has given the input. RV(uses) tells.
+    type: list
+    elements: str
+    default: []
   rollout:
     description:
       - The name of the rollout in the store. Without it nothing is kept there.
@@ -191,8 +198,24 @@ outlook:
     obstacle:
       description: Why no host has its turn, or null.
       type: str
+    cause:
+      description: Of the obstacle, as RV(fleetops.kexec.rollout_slot#module:cause), or null.
+      type: str
 stopped:
   description: Why nothing may be rebooted at all, or null.
   returned: success
   type: str
+cause:
+  description: Of RV(stopped), as RV(fleetops.kexec.rollout_slot#module:cause), or null.
+  returned: success
+  type: str
+rollout:
+  description: As in O(rollout), or null.
+  returned: success
+  type: str
+uses:
+  description: Those of O(uses) that at least one host has given, and not empty.
+  returned: success
+  type: list
+  elements: str
 """

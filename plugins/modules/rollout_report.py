@@ -19,6 +19,11 @@ options:
     description: The result of M(fleetops.kexec.rollout_plan).
     type: dict
     required: true
+  slot:
+    description:
+      - The name of the variable in which each host's result of M(fleetops.kexec.rollout_slot) with C(state=acquired) is
+        registered.
+    type: str
   staged:
     description: The name of the variable in which each host's result of M(fleetops.kexec.kexec_load) is registered.
     type: str
@@ -29,6 +34,11 @@ options:
     required: true
   commit:
     description: The name of the variable in which each host's result of M(fleetops.kexec.kexec_commit) is registered.
+    type: str
+  released:
+    description:
+      - The name of the variable in which each host's result of M(fleetops.kexec.rollout_slot) with C(state=released) is
+        registered.
     type: str
 seealso:
   - module: fleetops.kexec.rollout_plan
@@ -74,8 +84,13 @@ hosts:
     down_seconds:
       description: Seconds that the host was down, or null.
       type: float
+    cause:
+      description: With V(deferred), why, as RV(fleetops.kexec.rollout_slot#module:cause), or null.
+      type: str
 not_good:
-  description: The hosts that somebody has to look at, with the reason.
+  description:
+    - The hosts that somebody has to look at, with the reason.
+    - Hosts whose turn did not come because a maintenance window closed are none of them.
   returned: success
   type: dict
 """

@@ -33,15 +33,31 @@ options:
     type: str
   outcome:
     description:
-      - How the host's turn ended, required with O(state=released).
-      - V(rebooted), V(fell_back), V(current) and V(refused) leave it in service. V(deferred) gives the slot back
-        unused, and the host may ask again. The others leave it out of service, and count as failures.
+      - How the host's turn ended. O(state=released) needs it or O(results).
+      - V(rebooted), V(fell_back), V(current) and V(refused) leave it in service. V(deferred) gives the slot back unused,
+        and the host may ask again. The others leave it out of service, and count as failures.
     type: str
     choices: [rebooted, fell_back, current, refused, deferred, failed, rolled_back, lost, unreachable]
   reason:
     description: Why, for the report.
     type: str
     default: ""
+  results:
+    description: What the host's tasks registered, in place of O(outcome) and O(reason), which are told by it.
+    type: dict
+    suboptions:
+      staged:
+        description: The result of M(fleetops.kexec.kexec_load).
+        type: dict
+      reboot:
+        description: The result of M(fleetops.kexec.kexec_reboot).
+        type: dict
+      commit:
+        description: The result of M(fleetops.kexec.kexec_commit).
+        type: dict
+      failure:
+        description: Why the turn has failed otherwise, such as a drain that did not work; empty where it has not.
+        type: str
   poll_seconds:
     description:
       - Seconds between two looks into the store. Where more than ten hosts wait, each of them looks less often, down
@@ -114,7 +130,7 @@ answer:
   type: str
 reason:
   description: Why, in a sentence.
-  returned: success, with O(state=acquired)
+  returned: success
   type: str
   sample: 'stopped: 3 failures, 2 allowed'
 cause:
@@ -126,8 +142,8 @@ opens:
   returned: success, with O(state=acquired)
   type: str
 outcome:
-  description: With V(ended), the host's outcome.
-  returned: success, with O(state=acquired)
+  description: With V(ended), the host's outcome; with O(state=released), the one with which it was released.
+  returned: success
   type: str
 waited_seconds:
   description: How long the host waited.

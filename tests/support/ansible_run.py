@@ -74,6 +74,7 @@ def start_playbook(
         env={
             **os.environ,
             "FLEETOPS_TASKS": str(record),
+            "FLEETOPS_KEXEC_STORE": str(record.parent / "rollouts.db"),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "tasks",
             "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "playbooks/collections"),

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import WINDOW
 
 # With which rollout_slot releases a host.
 OUTCOMES = ("rebooted", "fell_back", "current", "refused", "deferred", "failed", "rolled_back", "lost", "unreachable")
@@ -32,6 +34,13 @@ class Outcome:
     kernel_before: str | None = None
     kernel_after: str | None = None
     down_seconds: float | None = None
+    cause: str | None = None
+    """Of a host that was deferred: as policy.py has them; ``window`` is nobody's fault."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nobody has to look at the host: a window that has closed is no failure."""
+        return self.name in GOOD or (self.name == "deferred" and self.cause == WINDOW)
 
 
 def is_unreachable(result: Mapping[str, Any]) -> bool:
@@ -60,6 +69,19 @@ def outcome_of_reboot(
         if result.get("failed"):
             return Outcome("failed", reason_of(result))
     return None
+
+
+def outcome_of_turn(results: Mapping[str, Any]) -> Outcome:
+    """How the turn of a host that was admitted has ended.
+
+    :param results: ``staged``, ``reboot`` and ``commit``, as for :func:`outcome_of_reboot`, and ``failure``, why the
+        turn ended before its end, such as a drain that failed; empty where it did not.
+    """
+    found = outcome_of_reboot(results.get("staged"), results.get("reboot"), results.get("commit"))
+    failure = reason_of({"msg": results.get("failure")}) if results.get("failure") else ""
+    if found is None:
+        return Outcome("failed", failure or "its turn ended before anything was done to it")
+    return replace(found, name="failed", reason=failure) if failure and found.name in GOOD else found
 
 
 def _outcome_of(staged: Mapping[str, Any], reboot: Mapping[str, Any], commit: Mapping[str, Any]) -> Outcome:

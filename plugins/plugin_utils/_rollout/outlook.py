@@ -46,6 +46,8 @@ class Outlook:
     """Sentences for the operator."""
     obstacle: str | None
     """Why none has its turn; None where one has."""
+    cause: str | None = None
+    """Of the obstacle, as policy.py has them."""
 
 
 def outlook(terms: Terms, order: Sequence[Candidate], others: Sequence[Group], seconds: Mapping[str, float]) -> Outlook:
@@ -67,6 +69,7 @@ def outlook(terms: Terms, order: Sequence[Candidate], others: Sequence[Group], s
         fits=not stops,
         notes=(*notes, *_length(terms, forecast, len(order))),
         obstacle=stops[0].reason if stops and not forecast.starts else None,
+        cause=stops[0].cause if stops and not forecast.starts else None,
     )
 
 

@@ -16,6 +16,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome im
     reason_of,
 )
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Outlook, Terms, outlook
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import OPERATOR, UNAVAILABLE
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
     ABSENT,
     IDLE,
@@ -62,6 +63,8 @@ class Plan:
     stopped: str | None
     """Why nothing may be rebooted at all."""
     outlook: Outlook
+    cause: str | None = None
+    """Of the stop, as policy.py has them."""
 
     def as_result(self) -> dict[str, Any]:
         """For Ansible, and read back by :func:`plan_from`."""
@@ -70,6 +73,7 @@ class Plan:
             "planned": {host.name: vars(host) for host in self.order},
             "left_out": {name: vars(outcome) for name, outcome in self.left_out.items()},
             "stopped": self.stopped,
+            "cause": self.cause,
             "outlook": vars(self.outlook),
         }
 
@@ -82,6 +86,7 @@ def plan_from(result: Mapping[str, Any]) -> Plan:
         ),
         left_out={name: Outcome(**outcome) for name, outcome in result["left_out"].items()},
         stopped=result["stopped"],
+        cause=result["cause"],
         outlook=Outlook(**{**result["outlook"], "notes": tuple(result["outlook"]["notes"])}),
     )
 
@@ -110,10 +115,15 @@ def make_plan(surveys: Mapping[str, Mapping[str, Any]], limit: str, terms: Terms
     order = resumed + put_in_order(terms.policy, [host for host in candidates if host not in resumed], others, seconds)
     stages = stage_names(terms.policy, order, len(surveys))
     ahead = outlook(terms, order, others, seconds)
+    stopped, cause = _why_stopped(left_out, limit, terms, len(surveys))
+    # A turn that was begun is brought to its end at any time.
+    if stopped is None and not resumed:
+        stopped, cause = ahead.obstacle, ahead.cause
     return Plan(
         order=tuple(replace(planned[host.name], stage=stages[host.name]) for host in order),
         left_out=left_out,
-        stopped=_why_stopped(left_out, limit, terms, len(surveys)) or ahead.obstacle if order else None,
+        stopped=stopped if order else None,
+        cause=cause if order else None,
         outlook=ahead,
     )
 
@@ -163,15 +173,19 @@ def _expected_seconds(host: Mapping[str, Any]) -> float:
     return _KEXEC_SECONDS + (_FIRMWARE_SECONDS if None in known else sum(known))
 
 
-def _why_stopped(left_out: Mapping[str, Outcome], limit: str, terms: Terms, fleet: int) -> str | None:
+def _why_stopped(
+    left_out: Mapping[str, Outcome], limit: str, terms: Terms, fleet: int
+) -> tuple[str | None, str | None]:
+    """The reason and its cause."""
     if terms.stopped is not None:
-        return terms.stopped
+        return terms.stopped, OPERATOR
     missing = [name for name, outcome in left_out.items() if standing_of(outcome) == ABSENT]
     most = terms.policy.max_unavailable.of(fleet)
     if len(missing) < most:
-        return None
-    return "%s at a time may be down, and %s could not be surveyed; repair it, or leave it out with --limit '%s'" % (
+        return None, None
+    why = "%s at a time may be down, and %s could not be surveyed; repair it, or leave it out with --limit '%s'" % (
         "one host" if most == 1 else "%d hosts" % most,
         ", ".join(missing),
         ":".join([limit, *("!" + name for name in missing)]),
     )
+    return why, UNAVAILABLE

@@ -30,6 +30,9 @@ _MOST_SLOWDOWN = 10
 # Seconds after which the store is asked in earnest, even where nothing seems to have changed.
 _MOST_IDLE_SECONDS = 60.0
 
+# Seconds between the first looks of hosts that begin together, and after which the last of them has looked.
+_FIRST_PAUSE, _MOST_FIRST_PAUSE = 0.1, 2.0
+
 # Seconds between tries to reach a store that is out of reach.
 _RETRY_SECONDS = 2.0
 
@@ -86,6 +89,16 @@ class Waiting:
                     raise
                 self.say("waiting: %s" % error)
             self.clock.sleep(_RETRY_SECONDS * (0.5 + random.random()))
+
+
+def first_pause(place: int, forks: int) -> float:
+    """Seconds until the first look, so that of hosts that begin together the first one asks first.
+
+    Later on it is whoever looks first that gets a slot: a queue would make slots wait for a host's next look.
+
+    :param place: in the order of the play, from 0.
+    """
+    return min(_FIRST_PAUSE, _MOST_FIRST_PAUSE / forks) * place if place < forks else 0.0
 
 
 def poll_pause(poll_seconds: float, waiting: int, chance: float) -> float:
