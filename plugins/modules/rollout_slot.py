@@ -34,8 +34,8 @@ options:
   outcome:
     description:
       - How the host's turn ended. O(state=released) needs it or O(results).
-      - V(rebooted), V(fell_back), V(current) and V(refused) leave it in service. V(deferred) gives the slot back unused,
-        and the host may ask again. The others leave it out of service, and count as failures.
+      - V(rebooted), V(fell_back), V(current) and V(refused) leave it in service. V(deferred) gives the slot back
+        unused, and the host may ask again. The others leave it out of service, and count as failures.
     type: str
     choices: [rebooted, fell_back, current, refused, deferred, failed, rolled_back, lost, unreachable]
   reason:

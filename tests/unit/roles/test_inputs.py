@@ -26,6 +26,8 @@ class Role(NamedTuple):
     """Inputs without a default: there they stand as a comment, ready to be used."""
     specs: dict
     tasks: str
+    variables: str
+    """Of vars/main.yml; empty where there are none."""
     playbook: str
     """The playbook of the same name; empty where there is none."""
 
@@ -44,6 +46,7 @@ def read_role(folder):
         shown=dict(re.findall(r"^# (%s_\w+): (.+)$" % name, text, re.MULTILINE)),
         specs=yaml.safe_load((folder / "meta/argument_specs.yml").read_text())["argument_specs"],
         tasks="".join(path.read_text() for path in folder.glob("tasks/**/*.yml")),
+        variables=(folder / "vars/main.yml").read_text() if (folder / "vars/main.yml").exists() else "",
         playbook=playbook.read_text() if playbook.exists() else "",
     )
 
@@ -75,12 +78,13 @@ def test_every_input_is_explained_where_it_is_set(role, name):
 
 @pytest.mark.parametrize(("role", "name"), EACH_INPUT)
 def test_every_input_is_used(role, name):
-    assert re.search(r"\b%s\b" % name, role.tasks + role.playbook)
+    assert re.search(r"\b%s\b" % name, role.tasks + role.variables + role.playbook)
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_nothing_else_is_read_as_an_input(role):
-    registered = set(re.findall(r"register: (\w+)", role.tasks))
+    known = set(yaml.safe_load(role.variables) or ())
+    known.update(re.findall(r"(?:register|loop_var): (\w+)", role.tasks))
     for facts in re.findall(r"set_fact:\n((?: +.*\n)+)", role.tasks):
-        registered |= set(re.findall(r"^ +(\w+):", facts, re.MULTILINE))
-    assert set(re.findall(r"\b%s_\w+" % role.name, role.tasks)) <= set(role.inputs()) | registered
+        known.update(re.findall(r"^ +(\w+):", facts, re.MULTILINE))
+    assert set(re.findall(r"\b%s_\w+" % role.name, role.tasks)) <= set(role.inputs()) | known

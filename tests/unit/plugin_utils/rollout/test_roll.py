@@ -5,7 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome import Outcome, outcome_of_reboot
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome import (
+    Outcome,
+    outcome_of_reboot,
+    outcome_of_turn,
+)
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import make_plan, plan_from
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.report import not_good, outcomes, summary
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.show import plan_text, report_text
@@ -161,7 +165,8 @@ def test_no_turn_is_no_outcome():
 
 def test_every_host_has_exactly_one_outcome_and_the_untouched_know_why():
     plan = make_plan({"a": surveyed(), "b": surveyed(), "c": surveyed(), "d": surveyed(needed=False)}, "all")
-    found = outcomes(plan, {}, {"a": rebooted(), "b": LOST})
+    stopped = {"c": {"admitted": False, "answer": "stopped", "cause": "failures", "reason": "stopped: 1 failure"}}
+    found = outcomes(plan, {}, {"a": rebooted(), "b": LOST}, slots=stopped)
     assert {name: outcome.name for name, outcome in found.items()} == {
         "a": "rebooted",
         "b": "lost",
@@ -228,3 +233,38 @@ def test_check_mode_shows_the_kernel_that_would_run():
 )
 def test_the_plan_says_who_is_left_out_and_why(surveys, line):
     assert line in plan_text(make_plan(surveys, "all"), 200)
+
+
+@pytest.mark.parametrize(
+    ("slot", "name", "reason", "is_good"),
+    [
+        ({"answer": "deferred", "cause": "window", "reason": "no window"}, "deferred", "untouched: no window", True),
+        ({"answer": "deferred", "cause": "domain", "reason": "r7"}, "deferred", "untouched: r7", False),
+        ({"answer": "stopped", "cause": "operator", "reason": "stop"}, "deferred", "untouched: stop", False),
+        ({"answer": "ended", "outcome": "lost", "reason": "gone"}, "lost", "gone", False),
+        ({"failed": True, "msg": "no store"}, "deferred", "untouched: no store", False),
+    ],
+)
+def test_a_host_that_was_not_admitted_has_the_outcome_that_its_slot_gives(slot, name, reason, is_good):
+    plan = make_plan({"web1": surveyed()}, "all")
+    outcome = outcomes(plan, {}, {}, slots={"web1": {"admitted": False, **slot}})["web1"]
+    assert (outcome.name, outcome.reason, outcome.is_good) == (name, reason, is_good)
+
+
+@pytest.mark.parametrize(
+    ("results", "name", "reason"),
+    [
+        ({"staged": {}, "reboot": rebooted(), "failure": ""}, "rebooted", ""),
+        ({"staged": {}, "reboot": rebooted(), "failure": "no undrain"}, "failed", "no undrain"),
+        ({"staged": {}, "reboot": {}, "failure": "drain: no"}, "failed", "drain: no"),
+        ({"staged": {}, "reboot": LOST, "failure": "did not"}, "lost", "did not come back"),
+        ({}, "failed", "its turn ended before anything was done to it"),
+    ],
+)
+def test_a_turn_is_released_with_what_came_of_it(results, name, reason):
+    turn = outcome_of_turn(results)
+    assert (turn.name, turn.reason) == (name, reason)
+    plan = make_plan({"web1": surveyed()}, "all")
+    released = {"web1": {"outcome": turn.name, "reason": turn.reason}}
+    found = outcomes(plan, {}, {"web1": results.get("reboot", {})}, released=released)["web1"]
+    assert (found.name, found.reason) == (name, reason)
