@@ -17,7 +17,12 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database i
     default_store,
 )
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.domains import read_domains
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.limits import PolicyError, is_blank
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.host_inputs import (
+    may_fall_back,
+    used,
+    value_for,
+)
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.limits import PolicyError
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.opening import entries_of, look, open_rollout
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Terms
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import make_plan
@@ -34,6 +39,9 @@ ARGUMENT_SPEC = {
     "hosts": {"type": "list", "elements": "str", "required": True},
     "survey": {"type": "str", "required": True},
     "uses": {"type": "list", "elements": "str", "default": []},
+    "method": {"type": "str"},
+    "fallback": {"type": "str"},
+    "forget_others": {"type": "bool", "default": False},
     "rollout": {"type": "str"},
     "store": {"type": "str", "no_log": True},
     **{name: {"type": "raw"} for name in DEFAULTS},
@@ -54,7 +62,13 @@ class ActionModule(ActionBase):
             policy = read_policy(inputs)
             variable = policy.failure_domain
             domains = read_domains(variable, {host: hostvars[host].get(variable) for host in hosts})
-            terms = Terms(policy, domains, int(task_vars["ansible_forks"]), datetime.now(timezone.utc))
+            terms = Terms(
+                policy,
+                domains,
+                int(task_vars["ansible_forks"]),
+                datetime.now(timezone.utc),
+                firmware_allowed={host for host in hosts if self._may_fall_back(host, arguments, task_vars)},
+            )
             store = None
             if rollout is not None and not self._task.check_mode:
                 store = Store(Database(arguments["store"] or default_store()))
@@ -62,9 +76,18 @@ class ActionModule(ActionBase):
             surveys = {host: hostvars[host].get(arguments["survey"]) or {} for host in hosts}
             plan = make_plan(surveys, task_vars.get("ansible_limit") or "all", terms)
             if store is not None and plan.stopped is None:
-                open_rollout(store, rollout, policy_as_text(inputs), entries_of(plan, domains))
+                entries = entries_of(plan, domains)
+                open_rollout(store, rollout, policy_as_text(inputs), entries, arguments["forget_others"])
             Display().display(plan_text(plan, terminal_width()))
         except (PolicyError, StoreError, TableError) as error:
             raise AnsibleActionFail(str(error))
-        uses = [name for name in arguments["uses"] if any(not is_blank(hostvars[host].get(name)) for host in hosts)]
+        uses = used(arguments["uses"], [task_vars, *(hostvars[host] for host in hosts)])
         return {"changed": False, "rollout": rollout, "uses": uses, **plan.as_result()}
+
+    def _may_fall_back(self, host: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> bool:
+        own, hostvars = task_vars["inventory_hostname"], task_vars["hostvars"]
+        values = []
+        for name in (arguments["method"], arguments["fallback"]):
+            given = {other: hostvars[other][name] for other in (own, host) if name in hostvars[other]}
+            values.append(value_for(host, own, self._templar.template(task_vars.get(name)), given))
+        return may_fall_back(*values)

@@ -32,6 +32,21 @@ options:
     type: list
     elements: str
     default: []
+  method:
+    description:
+      - The name of the variable that holds a host's method, as O(fleetops.kexec.kexec_reboot#module:method).
+      - A host for which it is V(auto), and O(fallback)'s is V(firmware), is planned to go through its firmware where
+        something stands against a kexec; without these two options it is left out.
+    type: str
+  fallback:
+    description: The name of the variable that holds a host's O(fleetops.kexec.kexec_reboot#module:fallback).
+    type: str
+  forget_others:
+    description:
+      - Whether O(hosts) are all hosts that the rollout shall have. What an earlier run has left of others, such as
+        failures that count against O(max_failures), is forgotten then, but not hosts in flight.
+    type: bool
+    default: false
   rollout:
     description:
       - The name of the rollout in the store. Without it nothing is kept there.
@@ -173,7 +188,7 @@ order:
 planned:
   description:
     - For each host that needs a reboot, in order, its kernel now, the kernel that is to run, the reason, its failure
-      domain, class, method, stage and expected seconds, and whether an earlier run has begun its turn (C(resumed)).
+      domain, class, method, stage and expected seconds, and whether another run has begun its turn (C(resumed)).
   returned: success
   type: dict
 left_out:

@@ -96,8 +96,12 @@ def run_playbook(
     record: Path,
     environment: Mapping[str, str] | None = None,
 ) -> Run:
-    """Run a playbook to its end; see start_playbook."""
-    process = start_playbook(inventory, playbook, arguments, variables, record, environment)
+    """As start_playbook, and wait for its end."""
+    return ended(start_playbook(inventory, playbook, arguments, variables, record, environment), record)
+
+
+def ended(process: subprocess.Popen[str], record: Path) -> Run:
+    """Wait for the end of a playbook that was started with this record."""
     assert process.stdout is not None
     with process.stdout as stream:
         output = stream.read()

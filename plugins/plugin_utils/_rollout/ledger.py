@@ -220,6 +220,12 @@ class Ledger:
         if rows:
             self._connection.execute(self._do.insert_hosts, rows)
 
+    def forget_hosts(self, rollout: str, hosts: list[str]) -> None:
+        """Remove rows."""
+        if hosts:
+            values = [{"the_rollout": rollout, "the_host": host} for host in hosts]
+            self._connection.execute(self._do.forget_host, values)
+
     def survey_hosts(self, rows: list[dict[str, Any]]) -> None:
         """Replace what was known of hosts by what was surveyed now."""
         keys = {"rollout": "the_rollout", "host": "the_host"}

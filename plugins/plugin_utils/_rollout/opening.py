@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import Holder, holder_from
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.ledger import moment
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Terms
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Begun, Terms
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import Plan, standing_of
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import OPERATOR
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
@@ -58,6 +58,10 @@ class Known:
     exists: bool
     in_flight: dict[str, InFlight]
     """Hosts of this rollout."""
+    hosts: frozenset[str]
+    """Those of the run."""
+    done: frozenset[str]
+    """Hosts that have had their turn in this rollout, where others of the run have not."""
     elsewhere: dict[str, str]
     """Hosts of the run that another rollout has not finished, with its name."""
     stopped: str | None
@@ -71,18 +75,28 @@ class Known:
             "hosts of rollout %s, which is not finished, are also in this one: %s" % (rollout, ", ".join(hosts))
             for rollout, hosts in self._by_rollout().items()
         ]
+        begun = {host: _begun(turn, terms.now) for host, turn in self.in_flight.items() if host in self.hosts}
         notes += [
-            "the turn of %s was begun %s by %s and is taken up again"
-            % (host, turn.since.isoformat(" ", "minutes"), turn.holder.shown())
+            "the turn of %s was begun %s by %s and %s"
+            % (host, turn.since.isoformat(" ", "minutes"), turn.holder.shown(), self._what_becomes_of(host, begun))
             for host, turn in self.in_flight.items()
         ]
-        return replace(terms, in_flight=tuple(self.in_flight), notes=tuple(notes), stopped=self.stopped)
+        return replace(terms, in_flight=begun, done=self.done, notes=tuple(notes), stopped=self.stopped)
+
+    def _what_becomes_of(self, host: str, begun: Mapping[str, Begun]) -> str:
+        if host not in begun:
+            return "still counts as down, because it is none of these hosts"
+        return "is waited for" if begun[host].is_at_work else "is taken up again"
 
     def _by_rollout(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for host, rollout in self.elsewhere.items():
             found.setdefault(rollout, []).append(host)
         return found
+
+
+def _begun(turn: InFlight, now: datetime) -> Begun:
+    return Begun(turn.boot_id or "", is_at_work=turn.deadline > now and not turn.holder.is_gone())
 
 
 def look(store: Store, rollout: str, hosts: Sequence[str]) -> Known:
@@ -92,9 +106,13 @@ def look(store: Store, rollout: str, hosts: Sequence[str]) -> Known:
     with store.ledger() as ledger:
         locked = ledger.lock(rollout)
         unfinished = ledger.unfinished()
+        standings = ledger.standings(rollout)
+        is_unfinished = any(standings.get(host) in (PENDING, IN_FLIGHT) for host in names)
         stopped = locked.stopped if locked is not None else None
         return Known(
             exists=locked is not None,
+            hosts=frozenset(hosts),
+            done=frozenset(name for host, name in names.items() if is_unfinished and standings.get(host) == SUCCEEDED),
             in_flight={
                 names.get(row.host, row.host): InFlight(
                     holder_from(row.holder), moment(row.acquired_at), moment(row.deadline), row.boot_id
@@ -110,15 +128,23 @@ def look(store: Store, rollout: str, hosts: Sequence[str]) -> Known:
         )
 
 
-def open_rollout(store: Store, rollout: str, policy: str, entries: Iterable[Entry]) -> None:
+def open_rollout(
+    store: Store, rollout: str, policy: str, entries: Iterable[Entry], forget_others: bool = False
+) -> None:
     """Begin a rollout, or take one up. Raises StoreError.
 
+    :param forget_others: whether hosts of an earlier run that are none of this one's count no longer, unless in flight.
     :param policy: as :func:`policy_as_text` gives it; it replaces the one that the rollout had.
     """
     with store.ledger() as ledger:
         ledger.open(rollout, policy)
         before = ledger.standings(rollout)
         rows = [_row(rollout, entry) for entry in entries]
+        if forget_others:
+            here = {row["host"] for row in rows}
+            ledger.forget_hosts(
+                rollout, [host for host, standing in before.items() if host not in here and standing != IN_FLIGHT]
+            )
         ledger.insert_hosts([row for row in rows if row["host"] not in before])
         ledger.survey_hosts(
             [row for row in rows if row["host"] in before and not _stays(before[row["host"]], row["standing"])]

@@ -8,11 +8,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.order import forecast_roll
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_input import read_policy
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import Candidate, Group, Policy
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.simulation import Forecast
+
+
+class Begun(NamedTuple):
+    """A host's turn that another run has begun and not ended."""
+
+    boot_id: str
+    """Of the boot in which the host was surveyed before it; empty where that is not known."""
+    is_at_work: bool
+    """Whether that run may still be at it; otherwise this one takes the turn up."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +31,9 @@ class Terms:
 
     domains: the failure domain of each host, by name; empty where there are none.
     forks: how many hosts Ansible works on at a time; None where one after the other has its turn.
-    in_flight: hosts whose turn an earlier run has begun and not ended.
+    in_flight: hosts whose turn another run has begun and not ended.
+    done: hosts that have had their turn in this rollout, where others have not.
+    firmware_allowed: hosts that may be rebooted through their firmware where a kexec is not possible.
     notes, stopped: what the store has to say, and why nothing may go down.
     """
 
@@ -29,7 +41,9 @@ class Terms:
     domains: Mapping[str, str] = field(default_factory=dict)
     forks: int | None = None
     now: datetime = datetime(1970, 1, 1, tzinfo=timezone.utc)
-    in_flight: Collection[str] = ()
+    in_flight: Mapping[str, Begun] = field(default_factory=dict)
+    done: Collection[str] = ()
+    firmware_allowed: Collection[str] = ()
     notes: tuple[str, ...] = ()
     stopped: str | None = None
 

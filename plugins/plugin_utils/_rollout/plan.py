@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.fleetops.kexec.plugins.module_utils._blockers.blocker import concerns
+from ansible_collections.fleetops.kexec.plugins.module_utils._cmdline import token_of
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.order import put_in_order, stage_names
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome import (
     Outcome,
@@ -34,10 +36,11 @@ class PlannedHost:
     """A host that is to be rebooted."""
 
     name: str
-    kernel_before: str
+    kernel_before: str | None
+    """None where it has been rebooted already, or does not answer."""
     kernel_after: str | None
     boot_id: str
-    """Of the boot that was surveyed: a reboot that began in another boot is none of this roll."""
+    """Of the boot in which its turn began: a reboot that began in another boot is none of this roll."""
     reason: str
     warnings: tuple[str, ...] = ()
     """What may go wrong with it and does not stand against the reboot."""
@@ -51,7 +54,7 @@ class PlannedHost:
     stage: str = ""
     """``canary``, the number of a stage, or ``rest``."""
     resumed: bool = False
-    """Whether an earlier run has begun its turn and not ended it; it may be rebooted already."""
+    """Whether another run has begun its turn and not ended it; it may be rebooted already, or on its way."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,11 @@ def make_plan(surveys: Mapping[str, Mapping[str, Any]], limit: str, terms: Terms
     candidates = [Candidate(host.name, host.domain, host.host_class) for host in planned.values()]
     others = [Group(standing_of(left_out[name]), terms.domains.get(name, ""), "", 1) for name in left_out]
     seconds = {host.name: host.seconds for host in planned.values()}
-    resumed = [host for host in candidates if planned[host.name].resumed]
-    order = resumed + put_in_order(terms.policy, [host for host in candidates if host not in resumed], others, seconds)
+    # Those on which another run is at work come last, so that no worker waits for it while others could go.
+    at_work = [host for host in candidates if host.name in terms.in_flight and terms.in_flight[host.name].is_at_work]
+    resumed = [host for host in candidates if planned[host.name].resumed and host not in at_work]
+    fresh = [host for host in candidates if not planned[host.name].resumed]
+    order = resumed + put_in_order(terms.policy, fresh, others, seconds) + at_work
     stages = stage_names(terms.policy, order, len(surveys))
     ahead = outlook(terms, order, others, seconds)
     stopped, cause = _why_stopped(left_out, limit, terms, len(surveys))
@@ -134,40 +140,85 @@ def standing_of(outcome: Outcome) -> str:
 
 
 def _judge(name: str, survey: Mapping[str, Any], terms: Terms) -> PlannedHost | Outcome:
+    begun = terms.in_flight.get(name)
+    if begun is not None:
+        return _resumed(name, survey.get("kexec"), begun.boot_id, "its turn was begun by another run", terms)
     if is_unreachable(survey):
         return Outcome("unreachable", reason_of(survey))
     if not survey:
         return Outcome("failed", "it failed before it could be looked at; see above")
     if "kexec" not in survey:
         return Outcome("failed", reason_of(survey))
-    host = survey["kexec"]
-    release = host["running"]["release"]
-    against = [blocker["message"] for blocker in host["blockers"] if blocker["severity"] == "refuse"]
-    if against:
+    return _judge_surveyed(name, survey["kexec"], terms)
+
+
+def _judge_surveyed(name: str, host: Mapping[str, Any], terms: Terms) -> PlannedHost | Outcome:
+    release, target = host["running"]["release"], host["target"]
+    method, against = _method_for(host, name in terms.firmware_allowed)
+    if method is None:
         return Outcome("refused", "; ".join(against), kernel_before=release)
     if host["reboot_needed"] is None:
         return Outcome("refused", "it cannot be told whether a reboot is needed", kernel_before=release)
-    resumed = name in terms.in_flight
-    if not host["reboot_needed"] and not resumed:
+    if not host["reboot_needed"] and _is_unaccepted(host):
+        return _resumed(name, host, "", "an earlier run has rebooted it, and has not accepted its kernel", terms)
+    if not host["reboot_needed"]:
         return Outcome("current", kernel_before=release, kernel_after=release)
-    target = host["target"]
+    if name in terms.done and target is not None and target["release"] == release:
+        had = "it has had its turn in this rollout, which is not finished; under another name it is rebooted again"
+        return Outcome("current", had, kernel_before=release, kernel_after=release)
+    warnings = [blocker["message"] for blocker in host["blockers"] if blocker["severity"] != "refuse"]
     return PlannedHost(
         name=name,
         kernel_before=release,
         kernel_after=None if target is None else target["release"],
         boot_id=host["running"]["boot_id"],
-        reason="; ".join(host["reboot_reasons"]) or "its turn was begun by an earlier run",
-        warnings=tuple(blocker["message"] for blocker in host["blockers"] if blocker["severity"] != "refuse"),
+        reason="; ".join(host["reboot_reasons"]),
+        warnings=(*("it goes through its firmware, because " + reason for reason in against), *warnings),
         domain=terms.domains.get(name, ""),
         host_class=host["hardware"]["class"],
-        method=host["method"],
-        seconds=terms.policy.expected_host_seconds or _expected_seconds(host),
-        resumed=resumed,
+        method=method,
+        seconds=terms.policy.expected_host_seconds or _expected_seconds(method, host),
     )
 
 
-def _expected_seconds(host: Mapping[str, Any]) -> float:
-    if host["method"] != "firmware":
+def _method_for(host: Mapping[str, Any], firmware_allowed: bool) -> tuple[str | None, list[str]]:
+    """How the host is rebooted, None for not at all; and what stands against a kexec, or against any way."""
+    refusing = [blocker for blocker in host["blockers"] if blocker["severity"] == "refuse"]
+    against = [blocker["message"] for blocker in refusing]
+    if not refusing:
+        return host["method"], []
+    undecided = host["reboot_needed"] is None
+    if not firmware_allowed or any(concerns(blocker["id"], "firmware", undecided) for blocker in refusing):
+        return None, against
+    return "firmware", against
+
+
+def _is_unaccepted(host: Mapping[str, Any]) -> bool:
+    """Whether it runs the kernel that was staged, and the rollback net of that staging is still there."""
+    net = host.get("net")
+    return net is not None and token_of(host["running"]["cmdline"]) == net["token"]
+
+
+def _resumed(name: str, host: Mapping[str, Any] | None, boot_id: str, reason: str, terms: Terms) -> PlannedHost:
+    """A turn to bring to its end. :param host: None where it could not be surveyed. :param boot_id: when it began."""
+    running = None if host is None else host["running"]
+    target = None if host is None else host["target"]
+    return PlannedHost(
+        name=name,
+        kernel_before=running["release"] if running is not None and running["boot_id"] == boot_id else None,
+        kernel_after=None if target is None else target["release"],
+        boot_id=boot_id,
+        reason=reason,
+        domain=terms.domains.get(name, ""),
+        host_class="" if host is None else host["hardware"]["class"],
+        method="" if host is None else host["method"],
+        seconds=terms.policy.expected_host_seconds or _KEXEC_SECONDS,
+        resumed=True,
+    )
+
+
+def _expected_seconds(method: str, host: Mapping[str, Any]) -> float:
+    if method != "firmware":
         return _KEXEC_SECONDS
     known = [host["firmware_seconds"], host["loader_seconds"]]
     return _KEXEC_SECONDS + (_FIRMWARE_SECONDS if None in known else sum(known))

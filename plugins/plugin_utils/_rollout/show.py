@@ -46,9 +46,9 @@ def _order_table(plan: Plan, width: int) -> str:
         ("host", [host.name for host in hosts]),
         ("domain", [host.domain for host in hosts]),
         ("class", [host.host_class for host in hosts]),
-        ("kernel now", [host.kernel_before for host in hosts]),
+        ("kernel now", [host.kernel_before or "?" for host in hosts]),
         ("kernel to run", [host.kernel_after or "?" for host in hosts]),
-        ("method", [host.method for host in hosts]),
+        ("method", [host.method or "?" for host in hosts]),
         ("seconds", ["%.0f" % host.seconds for host in hosts]),
     ]
     told = [(name, cells) for name, cells in columns if name not in _TO_TELL_APART or len(set(cells)) > 1]

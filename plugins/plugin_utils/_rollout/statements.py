@@ -101,6 +101,7 @@ class Statements:
             )
         )
         self.acknowledge = sa.update(hosts).where(mine, hosts.c.standing == FAILED).values(standing=ABSENT)
+        self.forget_host = sa.delete(hosts).where(mine, hosts.c.host == sa.bindparam("the_host"))
         self.insert_rollout = sa.insert(rollouts)
         self.insert_hosts = sa.insert(hosts)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import asyncssh
-from ansible_run import CHECKOUT, Run, run_playbook
+from ansible_run import CHECKOUT, Run, ended, start_playbook
 
 from .simulator import SOCKET, SPEC
 from .spec import Behaviour, Event, FleetSpec, HostSpec
@@ -45,6 +45,23 @@ def host_specs(count: int, behaviours: Mapping[str, Behaviour] | None = None, **
         )
         for number, name in enumerate(names, 1)
     )
+
+
+class RunningPlaybook:
+    """An ansible-playbook that was started."""
+
+    def __init__(self, process: subprocess.Popen[str], record: Path) -> None:
+        self._process = process
+        self._record = record
+
+    def wait(self) -> Run:
+        """Its end, and what it has done."""
+        return ended(self._process, self._record)
+
+    def kill(self) -> None:
+        """As kill -9 does; what it has started goes on or notices."""
+        self._process.kill()
+        self._process.communicate()
 
 
 class SimulatedFleet:
@@ -156,6 +173,14 @@ class SimulatedFleet:
                 raise SimulatorError("%s was not %s %d times within %g s" % (host, what, count, seconds))
             time.sleep(0.02)
 
+    def wait_for_any(self, what: str, count: int = 1, seconds: float = 120.0) -> None:
+        """Until that has happened so often in the fleet; raises SimulatorError where it does not."""
+        deadline = time.monotonic() + seconds
+        while len(self.history(what=what)) < count:
+            if time.monotonic() > deadline:
+                raise SimulatorError("%s did not happen %d times within %g s" % (what, count, seconds))
+            time.sleep(0.02)
+
     def answer_by_processes(self, always: bool) -> None:
         """Whether to run also those commands that the simulator could answer by itself."""
         self._call("quick", allowed=not always)
@@ -223,10 +248,20 @@ class SimulatedFleet:
         **variables: Any,
     ) -> Run:
         """Run a playbook of the checkout on the fleet."""
+        return self.start_playbook(*arguments, playbook=playbook, environment=environment, **variables).wait()
+
+    def start_playbook(
+        self,
+        *arguments: str,
+        playbook: str = "playbooks/fast_reboot.yml",
+        environment: Mapping[str, str] | None = None,
+        **variables: Any,
+    ) -> RunningPlaybook:
+        """The same without waiting for its end."""
         self._runs += 1
         record = self._folder / ("tasks%d.jsonl" % self._runs)
         own = {"ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._folder / "cp"), **(environment or {})}
-        return run_playbook(self.inventory, playbook, arguments, variables, record, own)
+        return RunningPlaybook(start_playbook(self.inventory, playbook, arguments, variables, record, own), record)
 
     def module(
         self,

@@ -11,6 +11,7 @@ import math
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 import asyncssh
@@ -80,6 +81,11 @@ class SimulatedHost:
             else:
                 path.unlink(missing_ok=True)
 
+    @property
+    def _stopping(self) -> Path:
+        """Is there while it goes down, for its systemctl."""
+        return self._folders.state / "stopping"
+
     def public_key(self) -> str:
         """Of its SSH server, as in known_hosts."""
         return self._key.export_public_key().decode().strip()
@@ -99,6 +105,7 @@ class SimulatedHost:
     def asked(self, way: str, at_once: bool) -> None:
         """Somebody has asked it for a reboot. :param way: kexec or firmware."""
         self._happens("asked", way)
+        self._stopping.touch()
         if self._reboot_under_way is None or self._reboot_under_way.done():
             self._reboot_under_way = asyncio.create_task(self._reboot(way, at_once))
 
@@ -166,6 +173,7 @@ class SimulatedHost:
         boot_id = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
         world.boot(self._folders.root, release, cmdline, loader_type, boot_id)
         self._boot_id = boot_id
+        self._stopping.unlink(missing_ok=True)
         await self._door.open(self._options())
         self._happens("up", boot_id)
 

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the fleetops.kexec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-playbook is killed, and the same command is given again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+from simfleet import NEWER, Behaviour, SimulatedFleet
+from simfleet.fixture import Simulated
+
+LIMITS = {"fast_reboot_max_unavailable": 2, "fast_reboot_canaries_per_class": 0}
+
+
+def finished(fleet: SimulatedFleet, **variables: object) -> None:
+    """The same command brings every host to its new kernel, each by one reboot."""
+    run = fleet.playbook(**variables)
+    assert run.rc == 0
+    assert set(run.outcomes().values()) <= {"rebooted", "current"}
+    assert fleet.reboots() == dict.fromkeys(fleet.hosts, 1)
+    assert {fleet.read(host, "/proc/sys/kernel/osrelease") for host in fleet.hosts} == {NEWER}
+    assert fleet.most_down() <= 2
+    assert [host for host in fleet.hosts if (fleet.root(host) / "var/lib/fleetops-kexec/net.json").exists()] == []
+
+
+# When it is killed: seen by the hosts.
+MOMENTS: dict[str, Callable[[SimulatedFleet], None]] = {
+    "a host has been asked, and still answers": lambda fleet: fleet.wait_for_any("asked"),
+    "a host is away": lambda fleet: fleet.wait_for_any("down"),
+    "a host is back, and its kernel is not accepted": lambda fleet: fleet.wait_for_any("up", 4),
+}
+
+
+@pytest.mark.fleet
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_roll_is_gone_on_with(simulated: Simulated, moment: str) -> None:
+    fleet = simulated(3, {"sim001": Behaviour(stop_seconds=2.0)}, median_seconds=4.0)
+    killed = fleet.start_playbook(**LIMITS)
+    MOMENTS[moment](fleet)
+    killed.kill()
+    finished(fleet, **LIMITS)
+
+
+@pytest.mark.soak
+def test_fifty_kills(simulated: Simulated) -> None:
+    moments = random.Random(5)
+    for kill in range(50):
+        fleet = simulated(30, median_seconds=2.0, seed=kill)
+        killed = fleet.start_playbook("--forks", "10", **LIMITS)
+        time.sleep(moments.uniform(2.0, 90.0))
+        killed.kill()
+        finished(fleet, **LIMITS)
+        fleet.close()
