@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from simfleet import Behaviour
@@ -84,7 +85,7 @@ def test_a_closed_window_is_no_failure_and_the_next_one_is_told(simulated: Simul
 
 def test_two_controllers_keep_the_limits_together(simulated: Simulated) -> None:
     fleet = simulated(6, median_seconds=2.0)
-    limits = {"fast_reboot_max_unavailable": 2, "fast_reboot_canaries_per_class": 0}
+    limits: dict[str, Any] = {"fast_reboot_max_unavailable": 2, "fast_reboot_canaries_per_class": 0}
     both = [fleet.start_playbook(**limits), fleet.start_playbook(**limits)]
     for run in [running.wait() for running in both]:
         assert run.rc == 0
@@ -93,7 +94,7 @@ def test_two_controllers_keep_the_limits_together(simulated: Simulated) -> None:
     assert fleet.most_down() <= 2
 
 
-BAD = [
+BAD: list[tuple[dict[str, Any], str]] = [
     ({"fast_reboot_max_unavailable": "banana"}, "max_unavailable is 'banana'"),
     ({"fast_reboot_stages": "5,1"}, "stages"),
     ({"fast_reboot_windows": "sat 02:00 4h Europe/Atlantis"}, "Europe/Atlantis"),

@@ -8,15 +8,16 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from simfleet import NEWER, Behaviour, SimulatedFleet
 from simfleet.fixture import Simulated
 
-LIMITS = {"fast_reboot_max_unavailable": 2, "fast_reboot_canaries_per_class": 0}
+LIMITS: dict[str, Any] = {"fast_reboot_max_unavailable": 2, "fast_reboot_canaries_per_class": 0}
 
 
-def finished(fleet: SimulatedFleet, **variables: object) -> None:
+def finished(fleet: SimulatedFleet, **variables: Any) -> None:
     """The same command brings every host to its new kernel, each by one reboot."""
     run = fleet.playbook(**variables)
     assert run.rc == 0

@@ -34,4 +34,4 @@ def used(names: Iterable[str], everywhere: Iterable[Mapping[str, Any]]) -> list[
 
 def may_fall_back(method: Any, fallback: Any) -> bool:
     """Whether a host may be rebooted through its firmware where a kexec is not possible."""
-    return method == "auto" and fallback == "firmware"
+    return bool(method == "auto" and fallback == "firmware")

@@ -10,6 +10,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome im
     outcome_of_reboot,
     outcome_of_turn,
 )
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Begun, Terms
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import make_plan, plan_from
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.report import not_good, outcomes, summary
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.show import plan_text, report_text
@@ -268,3 +269,58 @@ def test_a_turn_is_released_with_what_came_of_it(results, name, reason):
     released = {"web1": {"outcome": turn.name, "reason": turn.reason}}
     found = outcomes(plan, {}, {"web1": results.get("reboot", {})}, released=released)["web1"]
     assert (found.name, found.reason) == (name, reason)
+
+
+def begun(boot_id, is_at_work=False):
+    return Terms(in_flight={"web2": Begun(boot_id, is_at_work)})
+
+
+@pytest.mark.parametrize(
+    ("survey", "kernel_before"),
+    [(surveyed(), "6.1.0-55"), (surveyed(needed=False), "6.1.0-55"), (UNREACHABLE, None), ({}, None)],
+)
+def test_a_turn_that_was_begun_comes_first_whatever_the_survey_says(survey, kernel_before):
+    plan = make_plan({"web1": surveyed(), "web2": survey}, "all", begun(BOOT_ID))
+    assert plan.stopped is None
+    assert [host.name for host in plan.order] == ["web2", "web1"]
+    first = plan.order[0]
+    assert (first.resumed, first.boot_id, first.kernel_before) == (True, BOOT_ID, kernel_before)
+    assert plan_from(plan.as_result()) == plan
+
+
+def test_a_turn_at_which_another_run_is_comes_last():
+    plan = make_plan({"web2": surveyed(), "web1": surveyed()}, "all", begun(BOOT_ID, is_at_work=True))
+    assert [host.name for host in plan.order] == ["web1", "web2"]
+
+
+@pytest.mark.parametrize(("token", "planned"), [("T", ["web1"]), ("other", [])])
+def test_a_kernel_that_nobody_has_accepted_is_found_without_the_store(token, planned):
+    survey = surveyed(needed=False)
+    survey["kexec"]["net"] = {"token": token}
+    survey["kexec"]["running"]["cmdline"] = "root=/dev/vda1 panic=30 fleetops.boot=T"
+    plan = make_plan({"web1": survey}, "all")
+    assert [host.name for host in plan.order if host.resumed] == planned
+
+
+def test_a_host_that_had_its_turn_has_no_second_one_unless_another_kernel_is_to_run():
+    forced = surveyed(after="6.1.0-55")
+    plan = make_plan({"web1": forced, "web2": surveyed()}, "all", Terms(done=("web1", "web2")))
+    assert [host.name for host in plan.order] == ["web2"]
+    assert plan.left_out["web1"].name == "current"
+
+
+@pytest.mark.parametrize(
+    ("blocker", "allowed", "method"),
+    [
+        ("hpwdt", True, "firmware"),
+        ("hpwdt", False, None),
+        ("container", True, None),
+    ],
+)
+def test_what_stands_against_a_kexec_may_leave_the_firmware(blocker, allowed, method):
+    survey = surveyed(blockers=[(blocker, "refuse")])
+    survey["kexec"].update(firmware_seconds=90.0, loader_seconds=2.0)
+    plan = make_plan({"web1": survey}, "all", Terms(firmware_allowed=("web1",) if allowed else ()))
+    assert [host.method for host in plan.order] == ([method] if method else [])
+    if method:
+        assert blocker + "!" in plan.order[0].warnings[0]
