@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -38,6 +39,7 @@ class ActionModule(ActionBase):
                 "require_same_host_key: false"
             )
         name = (task_vars or {}).get("inventory_hostname", "host")
+        started = datetime.now(timezone.utc)
         reboot = Reboot(host, MonotonicClock(), request, say=lambda line: Display().vv(line, host=name))
         with host.connecting_within(arguments["connect_timeout"]):
-            return reboot.run(check_mode=self._task.check_mode).as_result()
+            return {"started": started.isoformat(), **reboot.run(check_mode=self._task.check_mode).as_result()}

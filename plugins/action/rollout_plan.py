@@ -11,6 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._arguments import validated
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._report.files import FileError, place
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database import (
     Database,
     StoreError,
@@ -42,6 +43,7 @@ ARGUMENT_SPEC = {
     "method": {"type": "str"},
     "fallback": {"type": "str"},
     "forget_others": {"type": "bool", "default": False},
+    "reports": {"type": "list", "elements": "str", "default": []},
     "rollout": {"type": "str"},
     "store": {"type": "str", "no_log": True},
     **{name: {"type": "raw"} for name in DEFAULTS},
@@ -59,6 +61,8 @@ class ActionModule(ActionBase):
         hostvars, hosts, rollout = task_vars["hostvars"], arguments["hosts"], arguments["rollout"]
         inputs = {name: arguments[name] for name in DEFAULTS}
         try:
+            for path in filter(None, arguments["reports"]):
+                place("reports", path)
             policy = read_policy(inputs)
             variable = policy.failure_domain
             domains = read_domains(variable, {host: hostvars[host].get(variable) for host in hosts})
@@ -79,7 +83,7 @@ class ActionModule(ActionBase):
                 entries = entries_of(plan, domains)
                 open_rollout(store, rollout, policy_as_text(inputs), entries, arguments["forget_others"])
             Display().display(plan_text(plan, terminal_width()))
-        except (PolicyError, StoreError, TableError) as error:
+        except (FileError, PolicyError, StoreError, TableError) as error:
             raise AnsibleActionFail(str(error))
         uses = used(arguments["uses"], [task_vars, *(hostvars[host] for host in hosts)])
         return {"changed": False, "rollout": rollout, "uses": uses, **plan.as_result()}

@@ -20,7 +20,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database i
 )
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import holder_of
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome import OUTCOMES, outcome_of_turn
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store import Store
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store import Store, utc_now
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.strategy import deadlock
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.waiting import Waiting, as_result, first_pause
 
@@ -54,7 +54,7 @@ class ActionModule(ActionBase):
         if arguments["poll_seconds"] <= 0:
             raise AnsibleActionFail("poll_seconds is %g; it must be more than 0" % arguments["poll_seconds"])
         if self._task.check_mode:
-            return _released(False, arguments) if releases else as_result(None, 0.0)
+            return _released(False, arguments) if releases else as_result(None, 0.0, utc_now())
         host, forks = task_vars["inventory_hostname"], int(task_vars["ansible_forks"])
         controller = os.getppid()
         holder = holder_of(controller)
@@ -83,10 +83,16 @@ class ActionModule(ActionBase):
             if refusal is not None:
                 raise AnsibleActionFail(refusal)
             waiting.clock.sleep(first_pause(batch.index(host), forks))
-            return as_result(waiting.for_slot(store, rollout, host, holder), time.monotonic() - start)
+            answer = waiting.for_slot(store, rollout, host, holder)
+            return as_result(answer, time.monotonic() - start, utc_now())
         except StoreError as error:
             raise AnsibleActionFail(str(error))
 
 
 def _released(changed: bool, arguments: dict[str, Any]) -> dict[str, Any]:
-    return {"changed": changed, "outcome": arguments["outcome"], "reason": arguments["reason"]}
+    return {
+        "changed": changed,
+        "outcome": arguments["outcome"],
+        "reason": arguments["reason"],
+        "at": utc_now().isoformat(),
+    }

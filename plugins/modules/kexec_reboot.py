@@ -342,8 +342,13 @@ failed_units:
       description: Those after the reboot that had not failed before it.
       type: list
       elements: str
+started:
+  description: When the task started, in ISO 8601 and UTC by the control node's clock.
+  returned: always
+  type: str
+  sample: '2026-11-08T02:00:12.345678+00:00'
 timeline:
-  description: Seconds since the start of the task, each null where it was not seen.
+  description: Seconds since RV(started), each null where it was not seen.
   returned: always
   type: dict
   contains:

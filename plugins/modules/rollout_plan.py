@@ -47,6 +47,13 @@ options:
         failures that count against O(max_failures), is forgotten then, but not hosts in flight.
     type: bool
     default: false
+  reports:
+    description:
+      - The files that M(fleetops.kexec.rollout_report) is to write in the end. That they can be written is checked now,
+        when nothing has been rebooted yet. Empty ones are ignored.
+    type: list
+    elements: str
+    default: []
   rollout:
     description:
       - The name of the rollout in the store. Without it nothing is kept there.
@@ -220,6 +227,10 @@ stopped:
   description: Why nothing may be rebooted at all, or null.
   returned: success
   type: str
+max_unavailable:
+  description: How many hosts may be out of service at the same time.
+  returned: success
+  type: int
 cause:
   description: Of RV(stopped), as RV(fleetops.kexec.rollout_slot#module:cause), or null.
   returned: success

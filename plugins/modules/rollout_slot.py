@@ -149,4 +149,8 @@ waited_seconds:
   description: How long the host waited.
   returned: success, with O(state=acquired)
   type: float
+at:
+  description: When the answer was given, or the slot was released, in ISO 8601 and UTC by the control node's clock.
+  returned: success
+  type: str
 """

@@ -68,6 +68,8 @@ class Plan:
     outlook: Outlook
     cause: str | None = None
     """Of the stop, as policy.py has them."""
+    max_unavailable: int = 1
+    """How many hosts may be out of service at the same time."""
 
     def as_result(self) -> dict[str, Any]:
         """For Ansible, and read back by :func:`plan_from`."""
@@ -78,6 +80,7 @@ class Plan:
             "stopped": self.stopped,
             "cause": self.cause,
             "outlook": vars(self.outlook),
+            "max_unavailable": self.max_unavailable,
         }
 
 
@@ -91,6 +94,7 @@ def plan_from(result: Mapping[str, Any]) -> Plan:
         stopped=result["stopped"],
         cause=result["cause"],
         outlook=Outlook(**{**result["outlook"], "notes": tuple(result["outlook"]["notes"])}),
+        max_unavailable=result["max_unavailable"],
     )
 
 
@@ -131,6 +135,7 @@ def make_plan(surveys: Mapping[str, Mapping[str, Any]], limit: str, terms: Terms
         stopped=stopped if order else None,
         cause=cause if order else None,
         outlook=ahead,
+        max_unavailable=terms.policy.max_unavailable.of(len(surveys)),
     )
 
 

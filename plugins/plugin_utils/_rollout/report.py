@@ -16,7 +16,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome im
     outcome_of_reboot,
     reason_of,
 )
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import Plan
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import Plan, PlannedHost
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import FAILURES, UNAVAILABLE
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.words import counted
 
@@ -37,9 +37,7 @@ def outcomes(
     """
     found: dict[str, Outcome] = {}
     for host in plan.order:
-        reboot = reboots.get(host.name, {})
-        if reboot.get("boot_id", {}).get("before") not in (None, host.boot_id):
-            reboot = {}
+        reboot = reboot_of_this_roll(host, reboots.get(host.name, {}))
         outcome = _outcome(
             plan,
             (slots or {}).get(host.name) or {},
@@ -50,6 +48,11 @@ def outcomes(
         after = host.kernel_after if outcome.name == "planned" else outcome.kernel_after
         found[host.name] = replace(outcome, kernel_before=before, kernel_after=after)
     return {**_with_culprit(found), **plan.left_out}
+
+
+def reboot_of_this_roll(host: PlannedHost, reboot: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A host's result of kexec_reboot; nothing where that began in another boot than the one that was surveyed."""
+    return reboot if reboot.get("boot_id", {}).get("before") in (None, host.boot_id) else {}
 
 
 def _outcome(plan: Plan, slot: Mapping[str, Any], reboot: Outcome | None, released: Mapping[str, Any]) -> Outcome:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._clock import Clock
@@ -107,8 +108,8 @@ def poll_pause(poll_seconds: float, waiting: int, chance: float) -> float:
     return poll_seconds * slowdown * (0.75 + 0.5 * chance)
 
 
-def as_result(answer: Admit | Stop | Ended | None, waited_seconds: float) -> dict[str, Any]:
-    """For Ansible. :param answer: None in check mode, in which no slot is taken."""
+def as_result(answer: Admit | Stop | Ended | None, waited_seconds: float, at: datetime) -> dict[str, Any]:
+    """For Ansible. :param answer: None in check mode, in which no slot is taken. :param at: when it was given."""
     opens = answer.opens if isinstance(answer, Stop) else None
     ended = answer if isinstance(answer, Ended) else None
     return {
@@ -120,6 +121,7 @@ def as_result(answer: Admit | Stop | Ended | None, waited_seconds: float) -> dic
         "opens": opens.isoformat() if opens is not None else None,
         "reason": "no slot is taken in check mode" if answer is None else answer.reason,
         "waited_seconds": round(waited_seconds, 3),
+        "at": at.isoformat(),
     }
 
 

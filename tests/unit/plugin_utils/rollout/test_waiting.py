@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database import StoreError
@@ -16,6 +16,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store impo
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.strategy import deadlock
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.waiting import Waiting, as_result, poll_pause
 
+AT = datetime(2026, 11, 7, 2, 0, tzinfo=timezone.utc)
 ME = Holder("ctl1", 100, "1", "")
 DOWN = StoreError("the store is out of reach", temporary=True)
 
@@ -144,10 +145,10 @@ def test_the_more_wait_the_less_often_each_looks(hosts, least, most):
     ],
 )
 def test_the_result(answer, name, cause):
-    result = as_result(answer, 1.23456)
+    result = as_result(answer, 1.23456, AT)
     assert (result["answer"], result["cause"], result["admitted"]) == (name, cause, name == "admitted")
     assert result["changed"] == isinstance(answer, Admit)
-    assert result["waited_seconds"] == 1.235
+    assert (result["waited_seconds"], result["at"]) == (1.235, "2026-11-07T02:00:00+00:00")
 
 
 def crowd():
