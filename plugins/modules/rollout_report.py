@@ -10,8 +10,8 @@ version_added: 1.0.0
 description:
   - Gives each host of a roll exactly one outcome and prints them as a table.
   - Writes the report into files on the control node, for programs, for people and for a ticket.
-  - Gives the numbers of the roll to Ansible as M(ansible.builtin.set_stats) would, so that AWX has them among the artifacts
-    of the job (RV(ansible_stats)).
+  - Gives the numbers of the roll to Ansible as M(ansible.builtin.set_stats) would, so that AWX has them among the
+    artifacts of the job (RV(ansible_stats)).
   - Runs once, on the control node. It is part of the playbook C(fleetops.kexec.fast_reboot).
 extends_documentation_fragment:
   - fleetops.kexec.attributes
@@ -23,8 +23,8 @@ options:
     required: true
   survey:
     description:
-      - The name of the variable in which each host's result of M(fleetops.kexec.kexec_info) is registered. It tells how long
-        a host's firmware and boot loader take, which is what a kexec saves.
+      - The name of the variable in which each host's result of M(fleetops.kexec.kexec_info) is registered. It tells how
+        long a host's firmware and boot loader take, which is what a kexec saves.
     type: str
   slot:
     description:
@@ -41,8 +41,8 @@ options:
     required: true
   health:
     description:
-      - The name of the variable in which each host's result is registered of a task that waits until it is healthy. Its C(at),
-        where it has one, is the moment at which it was, in ISO 8601.
+      - The name of the variable in which each host's result is registered of a task that waits until it is healthy.
+        Its C(at), where it has one, is the moment at which it was, in ISO 8601.
     type: str
   commit:
     description: The name of the variable in which each host's result of M(fleetops.kexec.kexec_commit) is registered.
@@ -59,16 +59,16 @@ options:
   json:
     description:
       - A file for programs. C(docs/report.schema.json) in the collection is its JSON schema.
-      - A relative path, here and below, starts from the folder in which ansible-playbook was started. The file's folder must
-        exist. A new file has the mode that the umask gives, and one that is replaced keeps its own. Empty is the same as not
-        given.
+      - A relative path, here and below, starts from the folder in which ansible-playbook was started. The file's folder
+        must exist. A new file has the mode that the umask gives, and one that is replaced keeps its own. Empty is the
+        same as not given.
     type: str
   html:
     description:
-      - A file for people, one page of HTML with all that it needs in it. It asks no other server for anything, and can be
-        attached to a mail or served from anywhere.
-      - It has the numbers, the hosts that somebody has to look at, hosts out of service over time against the limit, the
-        seconds down, and a table of all hosts with a timeline, which can be sorted and filtered.
+      - A file for people, one page of HTML with all that it needs in it. It asks no other server for anything, and can
+        be attached to a mail or served from anywhere.
+      - It has the numbers, the hosts that somebody has to look at, hosts out of service over time against the limit,
+        the seconds down, and a table of all hosts with a timeline, which can be sorted and filtered.
     type: str
   markdown:
     description: A file for a ticket, with the numbers and the hosts that somebody has to look at, in Markdown.
@@ -122,9 +122,9 @@ files:
   elements: str
 ansible_stats:
   description:
-    - The numbers of the roll as M(ansible.builtin.set_stats) hands them on, in C(data.rollout_report). They are those of
-      C(summary) in the JSON file, the roll in a sentence (C(verdict)), and the names of up to 100 hosts that somebody has to
-      look at (C(look_at)).
+    - The numbers of the roll as M(ansible.builtin.set_stats) hands them on, in C(data.rollout_report).
+    - They are those of C(summary) in the JSON file, the roll in a sentence (C(verdict)), and the names of up to 100
+      hosts that somebody has to look at (C(look_at)).
   returned: success
   type: dict
 hosts:

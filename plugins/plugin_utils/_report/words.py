@@ -18,7 +18,7 @@ _UNTOUCHED = ("deferred", "refused")
 
 def length(seconds: float) -> str:
     """``19.4 s``, ``4 min 12 s``, ``1 h 14 min``, ``3 d 2 h``."""
-    if seconds < 100:
+    if round(seconds, 1) < 100:
         return "%.1f s" % seconds
     whole = round(seconds)
     if whole < 3600:
