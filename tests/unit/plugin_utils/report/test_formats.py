@@ -60,9 +60,7 @@ def test_hostile_text_is_text_on_the_page():
     report = REPORTS["well"]
     texts = ("name", "reason", "last_words", "domain", "kernel_before", "kernel_after")
     hosts = tuple(
-        replace(
-            host, outcome="failed", is_good=False, warnings=(HOSTILE,), **{text: HOSTILE + host.name for text in texts}
-        )
+        replace(host, outcome="failed", is_good=False, warnings=(HOSTILE,), **dict.fromkeys(texts, HOSTILE + host.name))
         for host in report.hosts
     )
     page = page_text(replace(report, title=HOSTILE, hosts=hosts))
