@@ -141,7 +141,7 @@ def test_the_timeline_shows_the_roll_or_each_turn(opened: Opened) -> None:
 def test_hostile_text_is_shown_as_text(opened: Opened) -> None:
     report = sample_report(2)
     texts = ("name", "reason", "last_words", "domain", "kernel_before", "kernel_after")
-    hostile = dict.fromkeys(texts, HOSTILE)
+    hostile: dict[str, Any] = dict.fromkeys(texts, HOSTILE)
     host = replace(report.hosts[0], outcome="failed", is_good=False, warnings=(HOSTILE,), **hostile)
     page = opened(replace(report, title=HOSTILE, hosts=(host, report.hosts[1])))
     assert page.title() == HOSTILE

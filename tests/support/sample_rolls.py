@@ -133,10 +133,12 @@ def sample_results(
             results = replace(results, staged=failed_to_stage(), reboot={}, health={}, commit={})
             ended, outcome = rebooting, "failed"
         elif kind == "unhealthy":
-            health = {"failed": True, "msg": "http://%s:9200/_cluster/health: status is red" % name}
-            results = replace(
-                results, health={**health, "held_out": {"answer": '{"status": "red", "unassigned_shards": 41}'}}
-            )
+            unhealthy = {
+                "failed": True,
+                "msg": "http://%s:9200/_cluster/health: status is red" % name,
+                "held_out": {"answer": '{"status": "red", "unassigned_shards": 41}'},
+            }
+            results = replace(results, health=unhealthy)
             ended, outcome = back + timedelta(seconds=120), "failed"
         # Whoever failed keeps its place under the limit.
         free[worker] = ended if outcome == "rebooted" else datetime.max.replace(tzinfo=timezone.utc)
