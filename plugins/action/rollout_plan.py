@@ -11,6 +11,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._arguments import validated
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._health.check import BadCheck
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._health.reading import read_checks
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._report.files import FileError, place
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database import (
     Database,
@@ -42,6 +44,7 @@ ARGUMENT_SPEC = {
     "uses": {"type": "list", "elements": "str", "default": []},
     "method": {"type": "str"},
     "fallback": {"type": "str"},
+    "health": {"type": "str"},
     "forget_others": {"type": "bool", "default": False},
     "reports": {"type": "list", "elements": "str", "default": []},
     "rollout": {"type": "str"},
@@ -63,6 +66,7 @@ class ActionModule(ActionBase):
         try:
             for path in filter(None, arguments["reports"]):
                 place("reports", path)
+            self._check_health(arguments["health"], hosts, task_vars)
             policy = read_policy(inputs)
             variable = policy.failure_domain
             domains = read_domains(variable, {host: hostvars[host].get(variable) for host in hosts})
@@ -83,10 +87,17 @@ class ActionModule(ActionBase):
                 entries = entries_of(plan, domains)
                 open_rollout(store, rollout, policy_as_text(inputs), entries, arguments["forget_others"])
             Display().display(plan_text(plan, terminal_width()))
-        except (FileError, PolicyError, StoreError, TableError) as error:
+        except (BadCheck, FileError, PolicyError, StoreError, TableError) as error:
             raise AnsibleActionFail(str(error))
         uses = used(arguments["uses"], [task_vars, *(hostvars[host] for host in hosts)])
         return {"changed": False, "rollout": rollout, "uses": uses, **plan.as_result()}
+
+    def _check_health(self, name: str | None, hosts: list[str], task_vars: dict[str, Any]) -> None:
+        """See that all that will be asked of hosts can be. Raises BadCheck."""
+        if name is not None:
+            given = (task_vars["hostvars"][host].get(name) for host in hosts)
+            for checks in filter(None, (self._templar.template(task_vars.get(name)), *given)):
+                read_checks(checks)
 
     def _may_fall_back(self, host: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> bool:
         own, hostvars = task_vars["inventory_hostname"], task_vars["hostvars"]

@@ -41,6 +41,11 @@ options:
   fallback:
     description: The name of the variable that holds a host's O(fleetops.kexec.kexec_reboot#module:fallback).
     type: str
+  health:
+    description:
+      - The name of a variable with checks for M(fleetops.kexec.await_health). Where they cannot be meant, for any host,
+        the task fails before anything is rebooted.
+    type: str
   forget_others:
     description:
       - Whether O(hosts) are all hosts that the rollout shall have. What an earlier run has left of others, such as
