@@ -76,7 +76,7 @@ class Events:
         return step.is_ours and step.action in ("kexec_load", "kexec_push")
 
     def _reboots(self, host: str, step: Step, now: float) -> list[Note]:
-        resumes = "resume" in step.args
+        resumes = step.resumes
         if host in self.roll.ended:
             # Where the play ignores that a host is unreachable, its further tasks are tried, and come to nothing.
             if not resumes:

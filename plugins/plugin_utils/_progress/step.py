@@ -38,9 +38,15 @@ class Step(NamedTuple):
         """What a host is doing in it."""
         if self.is_ours and self.action == "kexec_load" and self.args.get("state") == "unloaded":
             return "unloading"
-        if self.is_ours and self.action == "kexec_reboot" and "resume" in self.args:
+        if self.is_ours and self.action == "kexec_reboot" and self.resumes:
             return "awaited once more"
         return _PHASES.get(self.action, self.name) if self.is_ours else self.name
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a host is waited for that was asked for its reboot before; not where the task may leave that out."""
+        value = self.args.get("resume")
+        return value is not None and not (isinstance(value, str) and "omit" in value)
 
     @property
     def acquires(self) -> bool:
