@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ pytestmark = pytest.mark.lab
 HOSTS = ("lab1", "lab2")
 FIRMWARE, KEXEC = "114", "208"
 MOST_TASKS_PER_HOST = 10
-# One login takes a busy emulated machine up to 2 s, and the roll needs one after its watch has seen the host;
-# tests/bench/test_notice.py measures the watch itself.
-MOST_SECONDS_TO_NOTICE = 5.0
+# The roll needs a login and two commands after its watch has seen the host, and a login takes a busy emulated machine
+# seconds; tests/bench/test_notice.py measures the watch itself.
+MOST_SECONDS_TO_NOTICE = 2.0
+LOGINS_TO_NOTICE = 4
 
 
 def tasks_of(run: Run, host: str) -> list[str]:
@@ -78,7 +80,11 @@ def test_the_roll_brings_both_hosts_to_the_newer_kernel_by_kexec(fleet: Fleet) -
         assert after["boot_id"] != before[host]["boot_id"]
         assert len(tasks_of(run, host)) <= MOST_TASKS_PER_HOST
 
-    print("\nseconds   requested    down  answering   ready   noticed after")
+    start = time.monotonic()
+    fleet.ssh("lab2", "true")
+    most = MOST_SECONDS_TO_NOTICE + LOGINS_TO_NOTICE * (time.monotonic() - start)
+    print("\na login takes %.1f s" % (time.monotonic() - start))
+    print("seconds   requested    down  answering   ready   noticed after")
     for host in HOSTS:
         (task,) = run.of("kexec_reboot", host)
         moments = task.result["timeline"]
@@ -88,7 +94,7 @@ def test_the_roll_brings_both_hosts_to_the_newer_kernel_by_kexec(fleet: Fleet) -
         print("%-9s %9.1f %7.1f %10.1f %7.1f %15.1f" % (host, *moments.values(), noticed))
         assert moments["requested"] < moments["down"] < moments["answering"] <= moments["ready"]
         assert task.result["method"] == "kexec"
-        assert noticed <= MOST_SECONDS_TO_NOTICE
+        assert noticed <= most
 
 
 def test_the_same_run_again_changes_nothing(fleet: Fleet) -> None:

@@ -15,7 +15,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.order impo
     put_in_order,
     stage_names,
 )
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Terms, duration
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Begun, Terms, duration
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import make_plan, plan_from
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_input import read_policy
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import ABSENT, Candidate, Group
@@ -200,10 +200,10 @@ def test_the_table_shows_what_tells_hosts_apart():
 
 def test_a_turn_that_an_earlier_run_began_comes_first_even_where_its_host_is_done():
     surveys = {**FOUR, "z": surveyed(reboot_needed=False, reboot_reasons=[])}
-    plan = planned(surveys, in_flight=["z", "b1"])
+    plan = planned(surveys, in_flight={"z": Begun("boot", False), "b1": Begun("boot", False)})
     assert plan.as_result()["order"] == ["b1", "z", "a1", "a2", "b2"]
     assert [host.resumed for host in plan.order] == [True, True, False, False, False]
-    assert plan.order[1].reason == "its turn was begun by an earlier run"
+    assert plan.order[1].reason == "its turn was begun by another run"
 
 
 def test_domains_are_read_from_a_variable_that_every_host_has():
