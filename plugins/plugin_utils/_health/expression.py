@@ -9,10 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jmespath
-from jmespath.exceptions import IncompleteExpressionError, JMESPathError, LexerError, ParseError
-from jmespath.functions import Functions
-from jmespath.lexer import Lexer
+try:
+    import jmespath
+    from jmespath.exceptions import IncompleteExpressionError, JMESPathError, LexerError, ParseError
+    from jmespath.functions import Functions
+    from jmespath.lexer import Lexer
+except ImportError:
+    HAS_JMESPATH = False
+else:
+    HAS_JMESPATH = True
 
 _OPENING = ("lparen", "lbracket", "lbrace", "filter")
 _CLOSING = ("rparen", "rbracket", "rbrace")
@@ -42,6 +47,11 @@ class Expression:
 
 def read_expression(text: str) -> Expression:
     """Raises BadExpression. Functions are looked up too, which JMESPath itself does only when it meets them."""
+    if not HAS_JMESPATH:
+        raise BadExpression(
+            "the Python package jmespath is missing on the control node; install the collection's "
+            "requirements.txt with pip"
+        )
     try:
         compiled = jmespath.compile(text)
     except IncompleteExpressionError:

@@ -46,7 +46,7 @@ def page_text(report: Report) -> str:
 def _drawn(report: Report) -> dict[str, Any]:
     counts = charts.count_marks(max(report.most_out_of_service, report.max_unavailable))
     found = charts.bars(report.hosts)
-    hosts = charts.count_marks(max((bar.hosts for bar in found), default=0))
+    hosts = charts.count_marks(max((column.hosts for column in found), default=0))
     return {
         "span": max(report.seconds, 1.0),
         "turn": max(charts.longest_turn(report.hosts), 1.0),

@@ -60,11 +60,11 @@ def test_bars_hold_every_host_and_one_far_off_does_not_squeeze_the_others():
     hosts = [HostReport("h", "rebooted", down_seconds=20 + number % 10, method="kexec") for number in range(99)]
     hosts.append(HostReport("slow", "rebooted", down_seconds=4000.0, method="firmware"))
     found = bars(hosts)
-    assert sum(bar.hosts for bar in found) == 100
+    assert sum(column.hosts for column in found) == 100
     assert (found[-1].by_kexec, found[-1].others) == (0, 1)
-    assert sum(bar.hosts > 0 for bar in found) >= 6
+    assert sum(column.hosts > 0 for column in found) >= 6
     assert bars([HostReport("h", "failed")]) == []
 
 
 def test_all_the_same_is_one_bar():
-    assert [bar.hosts for bar in bars([HostReport("h", "rebooted", down_seconds=20.0)] * 7)] == [7]
+    assert [column.hosts for column in bars([HostReport("h", "rebooted", down_seconds=20.0)] * 7)] == [7]
