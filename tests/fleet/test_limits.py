@@ -99,6 +99,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"fast_reboot_stages": "5,1"}, "stages"),
     ({"fast_reboot_windows": "sat 02:00 4h Europe/Atlantis"}, "Europe/Atlantis"),
     ({"fast_reboot_store": "/proc/no/store"}, "/proc/no"),
+    ({"fast_reboot_health": [{"url": "http://localhost/", "expect": "status =="}]}, "it ends too early, at column 10"),
+    ({"fast_reboot_report_html": "/proc/no/report.html"}, "/proc/no"),
 ]
 
 
