@@ -95,12 +95,14 @@ def before_from(result: Mapping[str, Any]) -> Before:
             boot=Boot(
                 boot_id=str(result["boot_id"]["before"]),
                 release=str(result["release"]["before"]),
-                build=result["build"]["before"],
+                build=result["build"]["before"] or None,
                 token=None,
                 by_kexec=None,
                 image_loaded=asked["token"] is not None,
                 crash_loaded=bool(result["crash_kernel"]["before"]),
-                staged=None if asked["token"] is None else Staged(asked["token"], asked["release"], asked["build"]),
+                staged=None
+                if asked["token"] is None
+                else Staged(asked["token"], asked["release"], asked["build"] or None),
                 init="unknown",
                 container=None,
             ),

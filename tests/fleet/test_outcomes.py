@@ -76,6 +76,12 @@ FAILURES: dict[str, tuple[dict[str, Any], str, str, int]] = {
         "the kexec did not happen: the host came back through its firmware",
         1,
     ),
+    "the rollback net brings the old kernel back": (
+        {"comes_back": "rolled_back"},
+        "rolled_back",
+        "the host has rolled back: it runs its old kernel %s again" % OLDER,
+        1,
+    ),
     "the kernel that ran comes back": ({"comes_back": "old_kernel"}, "failed", "but not from the staged image", 1),
     "a kernel comes back that nobody asked for": ({"comes_back": "other_kernel"}, "failed", "was expected", 1),
     "another host key comes back": ({"new_host_key": True}, "lost", "another SSH server answers: its host key is", 1),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from simfleet import NEWER, Behaviour, SimulatedFleet
+from simfleet import NEWER, OLDER, Behaviour, SimulatedFleet
 from simfleet.fixture import Simulated
 
 LIMITS: dict[str, Any] = {"fast_reboot_max_unavailable": 2, "fast_reboot_canaries_per_class": 0}
@@ -44,6 +44,20 @@ def test_a_killed_roll_is_gone_on_with(simulated: Simulated, moment: str) -> Non
     MOMENTS[moment](fleet)
     killed.kill()
     finished(fleet, **LIMITS)
+
+
+@pytest.mark.fleet
+def test_a_host_that_has_rolled_back_meanwhile_is_found_as_such(simulated: Simulated) -> None:
+    fleet = simulated(3, {"sim001": Behaviour(comes_back="rolled_back")}, median_seconds=1.0)
+    killed = fleet.start_playbook()
+    fleet.wait_for("sim001", "down")
+    killed.kill()
+    fleet.wait_for("sim001", "up", 2)
+    run = fleet.playbook()
+    assert run.rc != 0
+    assert run.outcomes() == {"sim001": "rolled_back", "sim002": "deferred", "sim003": "deferred"}
+    assert "it runs its old kernel %s again, and %s did not come up" % (OLDER, NEWER) in " ".join(run.output.split())
+    assert fleet.reboots() == {"sim001": 1}
 
 
 @pytest.mark.soak

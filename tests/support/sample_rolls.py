@@ -29,7 +29,7 @@ def survey(number: int, firmware_seconds: float | None = 96.5) -> dict[str, Any]
     return {
         "kexec": {
             "method": "kexec",
-            "running": {"release": OLD, "boot_id": "boot-%d" % number},
+            "running": {"release": OLD, "version": "#1", "boot_id": "boot-%d" % number},
             "hardware": {"class": "ProLiant DL360 Gen10"},
             "target": {"release": NEW},
             "reboot_needed": True,

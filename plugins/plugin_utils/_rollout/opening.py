@@ -39,6 +39,9 @@ class Entry(NamedTuple):
     outcome: str | None
     reason: str
     boot_id: str | None
+    release: str | None = None
+    build: str | None = None
+    """Of the kernel that runs."""
 
 
 class InFlight(NamedTuple):
@@ -49,6 +52,9 @@ class InFlight(NamedTuple):
     deadline: datetime
     boot_id: str | None
     """Of the boot in which the host was surveyed before its slot was acquired."""
+    release: str | None
+    build: str | None
+    """Of the kernel that ran then."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,8 @@ class Known:
 
 
 def _begun(turn: InFlight, now: datetime) -> Begun:
-    return Begun(turn.boot_id or "", is_at_work=turn.deadline > now and not turn.holder.is_gone())
+    is_at_work = turn.deadline > now and not turn.holder.is_gone()
+    return Begun(turn.boot_id or "", turn.release, turn.build, is_at_work)
 
 
 def look(store: Store, rollout: str, hosts: Sequence[str]) -> Known:
@@ -115,7 +122,12 @@ def look(store: Store, rollout: str, hosts: Sequence[str]) -> Known:
             done=frozenset(name for host, name in names.items() if is_unfinished and standings.get(host) == SUCCEEDED),
             in_flight={
                 names.get(row.host, row.host): InFlight(
-                    holder_from(row.holder), moment(row.acquired_at), moment(row.deadline), row.boot_id
+                    holder_from(row.holder),
+                    moment(row.acquired_at),
+                    moment(row.deadline),
+                    row.boot_id,
+                    row.release,
+                    row.build,
                 )
                 for row in unfinished
                 if row.rollout == rollout and row.standing == IN_FLIGHT
@@ -154,7 +166,15 @@ def open_rollout(
 def entries_of(plan: Plan, domains: Mapping[str, str]) -> list[Entry]:
     """A plan's hosts, for the store. :param domains: the failure domain of each host; empty where there are none."""
     planned = [
-        Entry(Candidate(host.name, host.domain, host.host_class), PENDING, None, host.reason, host.boot_id)
+        Entry(
+            Candidate(host.name, host.domain, host.host_class),
+            PENDING,
+            None,
+            host.reason,
+            host.boot_id,
+            host.kernel_before,
+            host.build_before,
+        )
         for host in plan.order
     ]
     return planned + [
@@ -168,6 +188,10 @@ def _stays(before: str, surveyed: str) -> bool:
     return before == IN_FLIGHT or (before == SUCCEEDED and surveyed == IDLE)
 
 
+def _plain(text: str | None) -> str | None:
+    return None if text is None else plain(text)
+
+
 def _row(rollout: str, entry: Entry) -> dict[str, Any]:
     return {
         "rollout": rollout,
@@ -177,5 +201,7 @@ def _row(rollout: str, entry: Entry) -> dict[str, Any]:
         "standing": entry.standing,
         "outcome": entry.outcome,
         "reason": plain(entry.reason),
-        "boot_id": entry.boot_id,
+        "boot_id": _plain(entry.boot_id),
+        "release": _plain(entry.release),
+        "build": _plain(entry.build),
     }

@@ -19,9 +19,12 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.simulation
 class Begun(NamedTuple):
     """A host's turn that another run has begun and not ended."""
 
-    boot_id: str
+    boot_id: str = ""
     """Of the boot in which the host was surveyed before it; empty where that is not known."""
-    is_at_work: bool
+    release: str | None = None
+    build: str | None = None
+    """Of the kernel that ran then."""
+    is_at_work: bool = False
     """Whether that run may still be at it; otherwise this one takes the turn up."""
 
 

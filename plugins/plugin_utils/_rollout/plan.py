@@ -17,7 +17,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome im
     is_unreachable,
     reason_of,
 )
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Outlook, Terms, outlook
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Begun, Outlook, Terms, outlook
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import OPERATOR, UNAVAILABLE
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
     ABSENT,
@@ -37,7 +37,7 @@ class PlannedHost:
 
     name: str
     kernel_before: str | None
-    """None where it has been rebooted already, or does not answer."""
+    """Of the boot in which its turn began; None where nobody knows."""
     kernel_after: str | None
     boot_id: str
     """Of the boot in which its turn began: a reboot that began in another boot is none of this roll."""
@@ -53,6 +53,8 @@ class PlannedHost:
     """What its turn is expected to take."""
     stage: str = ""
     """``canary``, the number of a stage, or ``rest``."""
+    build_before: str | None = None
+    """What ``uname -v`` said of kernel_before."""
     resumed: bool = False
     """Whether another run has begun its turn and not ended it; it may be rebooted already, or on its way."""
 
@@ -147,7 +149,7 @@ def standing_of(outcome: Outcome) -> str:
 def _judge(name: str, survey: Mapping[str, Any], terms: Terms) -> PlannedHost | Outcome:
     begun = terms.in_flight.get(name)
     if begun is not None:
-        return _resumed(name, survey.get("kexec"), begun.boot_id, "its turn was begun by another run", terms)
+        return _resumed(name, survey.get("kexec"), begun, "its turn was begun by another run", terms)
     if is_unreachable(survey):
         return Outcome("unreachable", reason_of(survey))
     if not survey:
@@ -165,7 +167,7 @@ def _judge_surveyed(name: str, host: Mapping[str, Any], terms: Terms) -> Planned
     if host["reboot_needed"] is None:
         return Outcome("refused", "it cannot be told whether a reboot is needed", kernel_before=release)
     if not host["reboot_needed"] and _is_unaccepted(host):
-        return _resumed(name, host, "", "an earlier run has rebooted it, and has not accepted its kernel", terms)
+        return _resumed(name, host, Begun(), "an earlier run has rebooted it, and has not accepted its kernel", terms)
     if not host["reboot_needed"]:
         return Outcome("current", kernel_before=release, kernel_after=release)
     if name in terms.done and target is not None and target["release"] == release:
@@ -177,6 +179,7 @@ def _judge_surveyed(name: str, host: Mapping[str, Any], terms: Terms) -> Planned
         kernel_before=release,
         kernel_after=None if target is None else target["release"],
         boot_id=host["running"]["boot_id"],
+        build_before=host["running"]["version"],
         reason="; ".join(host["reboot_reasons"]),
         warnings=(*("it goes through its firmware, because " + reason for reason in against), *warnings),
         domain=terms.domains.get(name, ""),
@@ -204,15 +207,15 @@ def _is_unaccepted(host: Mapping[str, Any]) -> bool:
     return net is not None and token_of(host["running"]["cmdline"]) == net["token"]
 
 
-def _resumed(name: str, host: Mapping[str, Any] | None, boot_id: str, reason: str, terms: Terms) -> PlannedHost:
-    """A turn to bring to its end. :param host: None where it could not be surveyed. :param boot_id: when it began."""
-    running = None if host is None else host["running"]
+def _resumed(name: str, host: Mapping[str, Any] | None, begun: Begun, reason: str, terms: Terms) -> PlannedHost:
+    """A turn to bring to its end. :param host: None where it could not be surveyed. :param begun: how it began."""
     target = None if host is None else host["target"]
     return PlannedHost(
         name=name,
-        kernel_before=running["release"] if running is not None and running["boot_id"] == boot_id else None,
+        kernel_before=begun.release,
+        build_before=begun.build,
         kernel_after=None if target is None else target["release"],
-        boot_id=boot_id,
+        boot_id=begun.boot_id,
         reason=reason,
         domain=terms.domains.get(name, ""),
         host_class="" if host is None else host["hardware"]["class"],

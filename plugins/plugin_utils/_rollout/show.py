@@ -46,7 +46,7 @@ def _order_table(plan: Plan, width: int) -> str:
         ("host", [host.name for host in hosts]),
         ("domain", [host.domain for host in hosts]),
         ("class", [host.host_class for host in hosts]),
-        ("kernel now", [host.kernel_before or "?" for host in hosts]),
+        ("kernel now", ["?" if host.resumed else host.kernel_before or "?" for host in hosts]),
         ("kernel to run", [host.kernel_after or "?" for host in hosts]),
         ("method", [host.method or "?" for host in hosts]),
         ("seconds", ["%.0f" % host.seconds for host in hosts]),

@@ -18,7 +18,7 @@ except ImportError:
 else:
     HAS_SQLALCHEMY = True
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Tables:
@@ -53,6 +53,8 @@ class Tables:
             sa.Column("outcome", sa.Text),
             sa.Column("reason", sa.Text),
             sa.Column("boot_id", sa.Text),
+            sa.Column("release", sa.Text),
+            sa.Column("build", sa.Text),
             sa.Column("holder", sa.Text),
             sa.Column("acquired_at", sa.Double),
             sa.Column("deadline", sa.Double),

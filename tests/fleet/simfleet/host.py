@@ -160,8 +160,9 @@ class SimulatedHost:
     def _what_boots(self, way: str) -> tuple[str, str, str]:
         """Release, command line and boot loader's type of the next boot."""
         comes_back = self.behaviour.comes_back
-        if way == "firmware" or comes_back == "firmware":
-            return self._default, "BOOT_IMAGE=/boot/vmlinuz " + world.ENTRY_CMDLINE, world.BY_GRUB
+        if way == "firmware" or comes_back in ("firmware", "rolled_back"):
+            release = self._release if comes_back == "rolled_back" else self._default
+            return release, "BOOT_IMAGE=/boot/vmlinuz " + world.ENTRY_CMDLINE, world.BY_GRUB
         if comes_back == "old_kernel":
             return self._release, world.ENTRY_CMDLINE, world.BY_KEXEC
         image = json.loads((self._folders.state / "image.json").read_text())

@@ -14,7 +14,7 @@ from typing import Any, Literal
 OLDER, NEWER, OTHER = "6.1.0-55-amd64", "6.1.0-56-amd64", "6.1.0-54-amd64"
 """The kernels of a host: what runs at first, the boot loader's default, and one that nobody asks for."""
 
-Way = Literal["as_asked", "firmware", "old_kernel", "other_kernel", "never"]
+Way = Literal["as_asked", "firmware", "old_kernel", "rolled_back", "other_kernel", "never"]
 Look = Literal["refuses", "silent", "accepts"]
 What = Literal["up", "login", "asked", "down"]
 
@@ -31,7 +31,8 @@ class Behaviour:
     """From the request until it is down. SSH goes on answering meanwhile, with the old boot id."""
     comes_back: Way = "as_asked"
     """firmware: instead of a kexec, with the boot loader's default. old_kernel: by a kexec, into the kernel that ran.
-    other_kernel: by a kexec, into one that nobody asked for."""
+    rolled_back: through the firmware into that, as the boot loader's entry for one start does. other_kernel: by a
+    kexec, into one that nobody asked for."""
     down_looks: Look = "refuses"
     """refuses: the port is closed, and connections are reset. silent: packets vanish, connections hang. accepts: as
     forwarders do, the port takes connections and says nothing."""

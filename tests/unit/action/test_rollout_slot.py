@@ -29,7 +29,7 @@ PLAY = """
         host_survey:
           kexec:
             method: kexec
-            running: {release: '1', boot_id: a}
+            running: {release: '1', version: b, boot_id: a}
             target: {release: '2'}
             hardware: {class: x}
             reboot_needed: true

@@ -109,7 +109,7 @@ def test_stages_by_name():
 def surveyed(host_class="model-x", **more):
     survey = {
         "method": "kexec",
-        "running": {"release": "6.1.0-55", "boot_id": "boot"},
+        "running": {"release": "6.1.0-55", "version": "#1", "boot_id": "boot"},
         "target": {"release": "6.1.0-56"},
         "hardware": {"class": host_class},
         "reboot_needed": True,
@@ -200,7 +200,7 @@ def test_the_table_shows_what_tells_hosts_apart():
 
 def test_a_turn_that_an_earlier_run_began_comes_first_even_where_its_host_is_done():
     surveys = {**FOUR, "z": surveyed(reboot_needed=False, reboot_reasons=[])}
-    plan = planned(surveys, in_flight={"z": Begun("boot", False), "b1": Begun("boot", False)})
+    plan = planned(surveys, in_flight={"z": Begun("boot"), "b1": Begun("boot")})
     assert plan.as_result()["order"] == ["b1", "z", "a1", "a2", "b2"]
     assert [host.resumed for host in plan.order] == [True, True, False, False, False]
     assert plan.order[1].reason == "its turn was begun by another run"

@@ -32,7 +32,9 @@ GONE = holder_of(2**22 + 1)  # more than the kernel gives
 
 
 def entries(standing=PENDING, names=("a", "b", "c"), outcome=None, domain="r1", host_class="x"):
-    return [Entry(Candidate(name, domain, host_class), standing, outcome, "", "boot1") for name in names]
+    return [
+        Entry(Candidate(name, domain, host_class), standing, outcome, "", "boot1", "6.1.0-55", "#1") for name in names
+    ]
 
 
 def opened(store, rollout="roll", hosts=None, **policy):
@@ -183,7 +185,8 @@ def test_opening_again_goes_by_what_was_surveyed(any_store):
     known = look(any_store, "roll", hosts)
     assert known.exists
     assert list(known.in_flight) == ["flying"]
-    assert (known.in_flight["flying"].holder, known.in_flight["flying"].boot_id) == (ME, "boot1")
+    turn = known.in_flight["flying"]
+    assert (turn.holder, turn.boot_id, turn.release, turn.build) == (ME, "boot1", "6.1.0-55", "#1")
     surveyed = [
         *entries(IDLE, ["done", "flying", "mended"], "current"),
         *entries(PENDING, ["failed", "new"]),
@@ -326,7 +329,7 @@ def broken(tmp_path, how):
     [
         ("missing", "there is no store "),
         ("damaged", "is damaged: file is not a database; move it away and run the playbook again"),
-        ("newer", "the store has schema 9, and this version of the collection knows 1"),
+        ("newer", "the store has schema 9, and this version of the collection knows 2"),
         ("emptied", "there is no rollout in the store "),
     ],
 )
@@ -347,7 +350,7 @@ def out_of_reach(tmp_path):
     ("where", "complaint"),
     [
         (lambda folder: broken(folder, "damaged"), "is damaged: file is not a database"),
-        (lambda folder: broken(folder, "newer"), "the store has schema 9, and this version of the collection knows 1"),
+        (lambda folder: broken(folder, "newer"), "the store has schema 9, and this version of the collection knows 2"),
         (lambda _folder: Path("/proc/store.db"), "the store /proc/store.db cannot be made: "),
         (lambda folder: folder, "cannot be made: Is a directory"),
         (out_of_reach, "is out of reach"),
