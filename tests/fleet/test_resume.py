@@ -50,7 +50,7 @@ def test_a_killed_roll_is_gone_on_with(simulated: Simulated, moment: str) -> Non
 def test_a_host_that_has_rolled_back_meanwhile_is_found_as_such(simulated: Simulated) -> None:
     fleet = simulated(3, {"sim001": Behaviour(comes_back="rolled_back")}, median_seconds=1.0)
     killed = fleet.start_playbook()
-    fleet.wait_for("sim001", "down")
+    fleet.wait_for("sim001", "down", seconds=120)
     killed.kill()
     fleet.wait_for("sim001", "up", 2)
     run = fleet.playbook()

@@ -137,9 +137,10 @@ class SimulatedFleet:
     def close(self) -> None:
         """End it, and wait for that. Once more does no harm."""
         self._process.terminate()
-        self._process.wait(30)
+        # From Python 3.12 on, a server that ends waits for its connections to be closed.
         if self._control is not None:
             self._control.close()
+        self._process.wait(30)
 
     # The hosts
 
