@@ -12,7 +12,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action.normal import ActionModule as Normal
 
 
-class ModuleAction(Normal):  # type: ignore[misc]
+class ModuleAction(Normal):
     """As ansible-core runs any module; a host that is gone when it tidies up is unreachable, and has not failed.
 
     ansible-core 2.16 removes its folder on the host also after the connection has failed, and reports what that raises.
@@ -21,4 +21,4 @@ class ModuleAction(Normal):  # type: ignore[misc]
     def cleanup(self, *arguments: Any, **named: Any) -> None:
         """See ActionBase."""
         with contextlib.suppress(AnsibleConnectionFailure):
-            super().cleanup(*arguments, **named)
+            super().cleanup(*arguments, **named)  # type: ignore[no-untyped-call]
