@@ -82,7 +82,8 @@ class Rules(NamedTuple):
     def of(cls, params: Dict[str, Any]) -> "Rules":
         """From kexec_info's parameters; raises KexecError for what cannot be meant."""
         table = with_own_rows(TABLE, params["known_trouble"] or ())
-        ignored = tuple(params["ignore_blockers"] or ())
+        # An answer left blank in a survey of AWX arrives as an empty text, and "a, b" with the blank.
+        ignored = tuple(name.strip() for name in params["ignore_blockers"] or () if name.strip())
         known = SURMOUNTABLE + tuple(row.id for row in table)
         for name in ignored:
             if name in INSURMOUNTABLE:

@@ -133,3 +133,9 @@ def test_a_misspelt_id_is_no_silent_hole():
 def test_an_own_id_may_be_ignored():
     rules = Rules.of({"known_trouble": [dict(OWN, driver="igb")], "ignore_blockers": ["own", "azure"]})
     assert rules.ignored == ("own", "azure")
+
+
+def test_an_answer_left_blank_ignores_nothing():
+    """As Ansible makes a list of the answers "" and "azure, hpwdt" to a survey of AWX."""
+    assert Rules.of({"known_trouble": [], "ignore_blockers": [""]}).ignored == ()
+    assert Rules.of({"known_trouble": [], "ignore_blockers": ["azure", " hpwdt"]}).ignored == ("azure", "hpwdt")
