@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import jinja2
 import pytest
 import yaml
 
@@ -88,3 +89,21 @@ def test_nothing_else_is_read_as_an_input(role):
     for facts in re.findall(r"set_fact:\n((?: +.*\n)+)", role.tasks):
         known.update(re.findall(r"^ +(\w+):", facts, re.MULTILINE))
     assert set(re.findall(r"\b%s_\w+" % role.name, role.tasks)) <= set(role.inputs()) | known
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({"ansible_inventory_sources": ["fleet.yml"]}, "all of fleet.yml"),
+        ({"ansible_inventory_sources": ["fleet.yml"], "ansible_limit": "web"}, "all limited to web of fleet.yml"),
+        # AWX writes every inventory to a file of the same name.
+        (
+            {"ansible_inventory_sources": ["/runner/inventory/hosts"], "awx_inventory_id": 3},
+            "all of inventory 3 of AWX",
+        ),
+    ],
+)
+def test_a_rollout_is_named_by_its_command(variables, name):
+    role = next(role for role in ROLES if role.name == "fast_reboot")
+    command = yaml.safe_load(role.variables)["fast_reboot_command"]
+    assert jinja2.Environment().from_string(command).render(variables) == name
