@@ -25,6 +25,9 @@ TOP_LEVEL_FILES = {
     "FILES.json",
     "MANIFEST.json",
     "README.md",
+    "bindep.txt",
+    "execution-environment.yml",
+    "requirements-execution-environment.txt",
     "requirements.txt",
 }
 FOLDERS = {"changelogs", "docs", "meta", "playbooks", "plugins", "roles", "tests"}
