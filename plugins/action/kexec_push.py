@@ -29,7 +29,10 @@ class ActionModule(ActionBase):
         arguments = validated(ARGUMENT_SPEC, self._task.args)
         directory = arguments["directory"].rstrip("/")
         if re.fullmatch(r"/[\w./+@-]+", directory) is None:
-            raise AnsibleActionFail("%r is not an absolute path without blanks" % arguments["directory"])
+            raise AnsibleActionFail(
+                "directory is %r; it must be an absolute path of letters, digits and . _ / + @ -"
+                % arguments["directory"]
+            )
         try:
             kernel = _push.local_file(self._find_needle("files", arguments["kernel"]), "kernel")
             initrds = [_push.local_file(self._find_needle("files", initrd), "initrd") for initrd in arguments["initrd"]]
@@ -45,7 +48,7 @@ class ActionModule(ActionBase):
             absent = self._missing(directory, files)
             if absent and not self._task.check_mode:
                 self._put(directory, absent, task_vars or {})
-                self._shell(_push.tidy(directory, [file.name for file in files]))
+                self._shell("tidy up %s" % directory, _push.tidy(directory, [file.name for file in files]))
         except _push.PushError as error:
             return {**result, "failed": True, "msg": str(error)}
         return {**result, "changed": bool(absent)}
@@ -53,8 +56,8 @@ class ActionModule(ActionBase):
     def _missing(self, directory: str, files: list[_push.LocalFile]) -> list[_push.LocalFile]:
         temporary = self._make_tmp_path()
         try:
-            names = [file.name for file in files]
-            answer = _push.parse(self._shell(_push.question(directory, names, temporary.rstrip("/"))))
+            question = _push.question(directory, [file.name for file in files], temporary.rstrip("/"))
+            answer = _push.parse(self._shell("look into %s" % directory, question))
         finally:
             self._remove_tmp_path(temporary)
         absent = _push.missing(files, answer)
@@ -63,7 +66,7 @@ class ActionModule(ActionBase):
 
     def _put(self, directory: str, files: list[_push.LocalFile], task_vars: dict[str, Any]) -> None:
         """By ansible.builtin.copy, which compares what arrived with what was sent before it puts it in place."""
-        self._shell("mkdir -p %s" % shlex.quote(directory))
+        self._shell("make %s" % directory, "mkdir -p %s" % shlex.quote(directory))
         for file in files:
             task = self._task.copy()
             task.args = {"src": file.path, "dest": "%s/%s" % (directory, file.name), "mode": "0600"}
@@ -80,10 +83,11 @@ class ActionModule(ActionBase):
             if copied.get("failed"):
                 raise _push.PushError("cannot push %s: %s" % (file.path, copied.get("msg", "no reason was given")))
 
-    def _shell(self, command: str) -> str:
+    def _shell(self, what: str, command: str) -> str:
         result = self._low_level_execute_command(command)
         if result["rc"] != 0:
             raise _push.PushError(
-                "a command on the host ended with %d: %s" % (result["rc"], result["stderr"].strip()[:300])
+                "cannot %s on the host: the shell ended with %d: %s"
+                % (what, result["rc"], (result["stderr"] or result["stdout"]).strip()[:300] or "it said nothing")
             )
         return str(result["stdout"])

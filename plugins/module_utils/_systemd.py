@@ -12,7 +12,7 @@ def find_systemctl(machine: Machine) -> str:
     """The program's path; raises KexecError."""
     found = machine.find_program("systemctl")
     if found is None:
-        raise KexecError("systemctl is missing on this host")
+        raise KexecError("systemctl is missing on this host, on which systemd runs; install it")
     return found
 
 

@@ -140,7 +140,10 @@ class Database:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         except OSError as error:
-            raise StoreError("the store %s cannot be made: %s" % (self.shown, error.strerror))
+            raise StoreError(
+                "the store %s cannot be made: %s; let this user write there, or name another store"
+                % (self.shown, error.strerror)
+            )
 
     def require_file(self) -> None:
         """SQLite would make a new one in its place."""
@@ -164,7 +167,9 @@ class Database:
             try:
                 self._queue = os.open(str(self._url.database) + "-queue", flags, 0o600)
             except OSError as error:
-                raise StoreError("the store %s cannot be written: %s" % (self.shown, error.strerror))
+                raise StoreError(
+                    "the store %s cannot be written: %s; let this user write it" % (self.shown, error.strerror)
+                )
         fcntl.flock(self._queue, fcntl.LOCK_EX)
         try:
             yield
@@ -229,7 +234,7 @@ _MEANINGS = (
     ),
     (
         r"readonly database|read-only|unable to open database file|[Pp]ermission denied",
-        "the store %(store)s cannot be written: %(said)s",
+        "the store %(store)s cannot be written: %(said)s; let this user write it",
         False,
     ),
     (
@@ -239,7 +244,7 @@ _MEANINGS = (
     ),
     (
         r"no such column|column .* does not exist",
-        "the store %(store)s is of another version of this collection: %(said)s",
+        "the store %(store)s is of another version of this collection: %(said)s; use that version, or another store",
         False,
     ),
 )

@@ -281,7 +281,10 @@ def _locked(name: str, rows: Sequence[Row[Any]]) -> Locked | None:
         try:
             policy = _policy(row.policy)
         except (PolicyError, ValueError) as error:
-            raise StoreError("the policy of rollout %s cannot be read: %s" % (name, error))
+            raise StoreError(
+                "the policy of rollout %s cannot be read: %s; give the rollout another name, or use the version of "
+                "this collection that opened it" % (name, error)
+            )
         stopped = None if row.stop_cause is None else Stopped(row.stop_cause, row.stop_reason)
         return Locked(name, policy, row.revision, stopped, row.held)
     return None

@@ -180,7 +180,9 @@ class Store:
                 )
             if outcome in (mine.outcome, "deferred"):
                 return False
-            raise StoreError("%s holds no slot of rollout %s, so it cannot be released" % (host, rollout))
+            raise StoreError(
+                "%s holds no slot of rollout %s, so it cannot be released; acquire it first" % (host, rollout)
+            )
 
     def crowd(self, rollout: str, batch: Sequence[str]) -> Wait | Stop | None:
         """Why the hosts of a batch that still need a slot cannot all have one at the same time. Raises StoreError."""

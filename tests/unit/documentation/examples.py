@@ -56,7 +56,7 @@ EXAMPLES = [
 ]
 
 
-class Taken(Exception):  # noqa: N818
+class Taken(Exception):
     """What a module gives to AnsibleModule."""
 
 

@@ -132,7 +132,7 @@ def test_releasing_twice_is_releasing_once(store, outcome):
     ask(store, "a")
     assert store.release("roll", "a", ME, outcome)
     assert not store.release("roll", "a", ME, outcome)
-    with pytest.raises(StoreError, match="a holds no slot of rollout roll"):
+    with pytest.raises(StoreError, match="a holds no slot of rollout roll, so it cannot be released; acquire it first"):
         store.release("roll", "a", ME, "lost" if outcome != "lost" else "failed")
 
 
@@ -315,6 +315,9 @@ def broken(tmp_path, how):
     if how == "newer":
         with store.database.transaction() as connection:
             connection.exec_driver_sql("UPDATE fleetops_schema SET version = 9")
+    if how == "with another policy":
+        with store.database.transaction() as connection:
+            connection.exec_driver_sql("UPDATE fleetops_rollouts SET policy = 'of another version'")
     store.database.close()
     if how == "emptied":
         for name in ("store.db", "store.db-wal", "store.db-shm"):
@@ -330,6 +333,7 @@ def broken(tmp_path, how):
         ("missing", "there is no store "),
         ("damaged", "is damaged: file is not a database; move it away and run the playbook again"),
         ("newer", "the store has schema 9, and this version of the collection knows 2"),
+        ("with another policy", "the policy of rollout roll cannot be read: "),
         ("emptied", "there is no rollout in the store "),
     ],
 )
@@ -352,7 +356,7 @@ def out_of_reach(tmp_path):
         (lambda folder: broken(folder, "damaged"), "is damaged: file is not a database"),
         (lambda folder: broken(folder, "newer"), "the store has schema 9, and this version of the collection knows 2"),
         (lambda _folder: Path("/proc/store.db"), "the store /proc/store.db cannot be made: "),
-        (lambda folder: folder, "cannot be made: Is a directory"),
+        (lambda folder: folder, "cannot be made: Is a directory; let this user write there, or name another store"),
         (out_of_reach, "is out of reach"),
     ],
     ids=["damaged", "newer", "unwritable", "a folder", "out of reach"],
@@ -434,7 +438,9 @@ def test_a_store_that_may_not_be_written(tmp_path, monkeypatch):
     database = Database("sqlite:///" + str(path))
     with database.single() as connection:
         connection.exec_driver_sql("PRAGMA query_only = ON")
-    with pytest.raises(StoreError, match="cannot be written: attempt to write a readonly database"):
+    with pytest.raises(
+        StoreError, match="cannot be written: attempt to write a readonly database; let this user write it"
+    ):
         ask(Store(database), "a")
     database.close()
 
