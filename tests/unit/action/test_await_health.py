@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import sys
 
 import pytest
 import yaml
-from ansible_collections.fleetops.kexec.plugins.action.await_health import ARGUMENT_SPEC
-from ansible_collections.fleetops.kexec.plugins.modules.await_health import DOCUMENTATION, EXAMPLES
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._health.reading import CHECK_SPEC, read_checks
+from ansible_collections.fleetops.kexec.plugins.modules.await_health import DOCUMENTATION
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._health.reading import CHECK_SPEC
 from ansible_collections.fleetops.kexec.tests.unit.plugin_utils.health.web_servers import Server
 from ansible_run import run_playbook
 
@@ -27,15 +25,6 @@ def in_short(options):
 
 def test_the_documentation_says_what_is_read():
     assert in_short(OPTIONS["checks"]["suboptions"]) == in_short(CHECK_SPEC)
-    ours = {name: option for name, option in ARGUMENT_SPEC.items() if name != "checks"}
-    assert in_short({name: OPTIONS[name] for name in ours}) == in_short(ours)
-    assert set(OPTIONS) == set(ARGUMENT_SPEC)
-
-
-def test_the_examples_can_be_read():
-    tasks = yaml.safe_load(re.sub(r"{{ (\w+) }}", r"\1", EXAMPLES))
-    lists = [task["fleetops.kexec.await_health"]["checks"] for task in tasks]
-    assert [len(read_checks(checks)) for checks in lists if isinstance(checks, list)] == [6, 1]
 
 
 @pytest.fixture
