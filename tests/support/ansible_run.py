@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import measured
+
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
 
@@ -58,16 +60,20 @@ def start_playbook(
     variables: Mapping[str, Any],
     record: Path,
     environment: Mapping[str, str] | None = None,
+    used: Path | None = None,
 ) -> subprocess.Popen[str]:
     """Start a playbook with the checkout's collection; what it says is in the process's stdout.
 
     :param playbook: its path, as seen from the checkout.
     :param record: a file for the finished tasks; what is in it is lost.
+    :param used: a file for what it uses, as measured.Used; the processes that it leaves behind are ended then.
     """
     record.write_text("")
     command = ["ansible-playbook", "-i", str(inventory), playbook, *arguments]
     if variables:
         command += ["-e", json.dumps(variables)]
+    if used is not None:
+        command = measured.wrapped(used, command)
     return subprocess.Popen(
         command,
         cwd=CHECKOUT,

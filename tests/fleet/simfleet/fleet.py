@@ -246,23 +246,27 @@ class SimulatedFleet:
         *arguments: str,
         playbook: str = "playbooks/fast_reboot.yml",
         environment: Mapping[str, str] | None = None,
+        used: Path | None = None,
         **variables: Any,
     ) -> Run:
-        """Run a playbook of the checkout on the fleet."""
-        return self.start_playbook(*arguments, playbook=playbook, environment=environment, **variables).wait()
+        """Run a playbook of the checkout on the fleet. :param used: as ansible_run.start_playbook has it."""
+        run = self.start_playbook(*arguments, playbook=playbook, environment=environment, used=used, **variables)
+        return run.wait()
 
     def start_playbook(
         self,
         *arguments: str,
         playbook: str = "playbooks/fast_reboot.yml",
         environment: Mapping[str, str] | None = None,
+        used: Path | None = None,
         **variables: Any,
     ) -> RunningPlaybook:
         """The same without waiting for its end."""
         self._runs += 1
         record = self._folder / ("tasks%d.jsonl" % self._runs)
         own = {"ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._folder / "cp"), **(environment or {})}
-        return RunningPlaybook(start_playbook(self.inventory, playbook, arguments, variables, record, own), record)
+        process = start_playbook(self.inventory, playbook, arguments, variables, record, own, used)
+        return RunningPlaybook(process, record)
 
     def module(
         self,
