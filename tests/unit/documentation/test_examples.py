@@ -149,7 +149,7 @@ def test_roles_and_playbooks_are_those_that_there_are():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_a_link_leads_to_a_page_and_a_heading_that_there_are(page):
     for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
-        path, _, anchor = target.partition("#")
+        path, _hash, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page
         assert file.exists(), target
         if anchor:
