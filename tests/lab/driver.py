@@ -105,7 +105,7 @@ class Fleet:
 
 
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
-_RETURN_SECONDS = 600
+_RETURN_SECONDS = 1200
 
 
 class Observer(threading.Thread):

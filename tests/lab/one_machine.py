@@ -22,6 +22,9 @@ FIRMWARE, KEXEC = "114", "208"
 HANGS = "init=/bin/cat"
 """On a command line: the first process waits for its input, for ever. An initramfs that gives up would reboot."""
 
+# Seconds for a boot. Under emulation it has taken more than five minutes on a computer with much else to do.
+_PATIENCE = 1200.0
+
 # What a rollback net has on a host besides the boot loader's entry.
 _TRACES = (
     "find /var/lib/fleetops-kexec /etc/systemd/system -name '*net*' -not -path '*network*' 2>/dev/null; "
@@ -47,7 +50,7 @@ def one_machine(purpose: str, folder: Path, variant: str = "grub", post_seconds:
     """
     lab = Lab(folder_of(purpose), images=default_cache() / "images")
     lab.down()
-    lab.up(1, variant=variant, post_seconds=post_seconds)
+    lab.up(1, variant=variant, post_seconds=post_seconds, timeout_seconds=_PATIENCE)
     yield Fleet(lab, folder)
     lab.down()
 
@@ -90,7 +93,7 @@ class Site:
         return self.boot()["release"]
 
     def reset(self) -> None:
-        self.fleet.lab.reset(HOST)
+        self.fleet.lab.reset(HOST, timeout_seconds=_PATIENCE)
 
     def keep_journal(self) -> None:
         """So that what is said at a shutdown can be read in the next boot."""

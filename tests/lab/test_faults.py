@@ -105,7 +105,7 @@ class Site(one_machine.Site):
 
     def rescued(self, word: str) -> str:
         """What became of the reboot with that word on the staged command line, and of the rescue, by the playbook."""
-        limits = {"fast_reboot_timeout": LOST_AFTER, "fast_reboot_rescue_timeout": 300}
+        limits = {"fast_reboot_timeout": LOST_AFTER, "fast_reboot_rescue_timeout": 900}
         run = self.roll(fast_reboot_append=[word], fast_reboot_rescue_host=str(self.hook), **limits)
         first = run.of("kexec_reboot")[0].result
         is_other = "another SSH server answers" in first["msg"]
@@ -230,7 +230,7 @@ def _controller_is_killed(site: Site) -> str:
     before = site.boot()["boot_id"]
     token = site.module("kexec_load")["staged"]["token"]
     site.fleet.killed(HOST, "kexec_reboot", moment="waiting for it to come back", method="kexec")
-    site.fleet.machine(HOST).wait(300, other_than=before)
+    site.fleet.machine(HOST).wait(900, other_than=before)
     assert "fleetops.boot=" + token in site.survey()["running"]["cmdline"].split()
     pending, committed = site.modules("kexec_commit", [{"state": "pending"}, {}])
     assert (pending["net"]["token"], pending["net"]["staged_release"]) == (token, site.release())
