@@ -14,7 +14,7 @@ from ansible_collections.fleetops.kexec.plugins.modules.kexec_reboot import ARGU
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._arguments import validated
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._clock import MonotonicClock
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import AnsibleHost, own_boot_id
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._host_key import is_available
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._host_key import IS_AVAILABLE
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Reboot
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._request import BadRequest, request_from
 
@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error))
         if host.is_control_node():
             raise AnsibleActionFail("the connection is local: this would reboot the control node")
-        if request.require_same_host_key and not is_available():
+        if request.require_same_host_key and not IS_AVAILABLE:
             raise AnsibleActionFail(
                 "require_same_host_key needs the Python package paramiko on the control node; install it, or set "
                 "require_same_host_key: false"
