@@ -68,6 +68,8 @@ class Intent(NamedTuple):
     """kexec, kexec_now or firmware."""
     reasons: Tuple[str, ...] = ()
     """For a reboot, whatever the host itself says."""
+    objections: Tuple[str, ...] = ()
+    """Against any reboot."""
 
     @classmethod
     def of(cls, params: Dict[str, Any]) -> "Intent":
@@ -77,7 +79,8 @@ class Intent(NamedTuple):
                 "a reboot through the firmware starts what the boot loader starts by itself; an entry or a kernel "
                 "cannot be chosen with method firmware"
             )
-        return cls(params["method"], tuple(params["reasons"]))
+        objections = (" ".join(text.split()) for text in params["objections"])
+        return cls(params["method"], tuple(params["reasons"]), tuple(text for text in objections if text))
 
 
 _BY_KEXEC = Intent()
@@ -90,7 +93,8 @@ def survey(machine: Machine, selection: Selection, rules: Rules, intent: Intent 
     kind = read_host_kind(machine)
     hardware = read_hardware(machine)
     able = capabilities(machine, running.release)
-    blockers = kernel_blockers(machine, kind.container) + init_blockers(kind.init) + call_blockers(machine, able)
+    blockers = [Blocker("objection", REFUSE, text) for text in intent.objections]
+    blockers += kernel_blockers(machine, kind.container) + init_blockers(kind.init) + call_blockers(machine, able)
 
     config: Optional[BootConfig] = None
     try:

@@ -46,6 +46,14 @@ options:
     type: list
     elements: str
     default: []
+  objections:
+    description:
+      - Reasons of yours against a reboot of this host. Each is a blocker V(objection), which refuses, whatever the
+        O(method).
+      - One that is empty is none.
+    type: list
+    elements: str
+    default: []
   known_trouble:
     description:
       - Hardware and drivers with which a kexec goes wrong, in addition to those that the collection knows. A host
@@ -97,7 +105,7 @@ options:
       - Ids of blockers to leave out of the answer.
       - What really cannot work cannot be ignored, and its id here is an error, as is one that no blocker has. These
         are V(boot_loader), V(container), V(init), V(load_disabled), V(load_limit), V(no_call), V(no_kexec),
-        V(not_root), V(rollback_net) and V(target).
+        V(not_root), V(objection), V(rollback_net) and V(target).
     type: list
     elements: str
     default: []
@@ -350,6 +358,7 @@ kexec:
             - Without remedy here, V(container), V(not_root), V(no_kexec), V(load_disabled), V(load_limit),
               V(no_call), V(init), V(boot_loader), V(target), V(rollback_net) (the net's record is damaged,
               and M(fleetops.kexec.kexec_load) and M(fleetops.kexec.kexec_commit) would fail on it).
+            - Of O(objections), V(objection).
             - The kernel that is to run, V(unsigned_kernel), V(altered_kernel), V(no_room), V(crash_kernel),
               V(boot_entry_files), V(cmdline) (the command line has a quote that is never closed), V(other_initrd) (an
               initial RAM disk is named for another kernel).
@@ -383,6 +392,7 @@ def main() -> None:
             "initrd": {"type": "list", "elements": "path"},
             "method": {"type": "str", "choices": ["kexec", "kexec_now", "firmware"], "default": "kexec"},
             "reasons": {"type": "list", "elements": "str", "default": []},
+            "objections": {"type": "list", "elements": "str", "default": []},
             "known_trouble": {
                 "type": "list",
                 "elements": "dict",

@@ -25,7 +25,8 @@ class Blocker(NamedTuple):
     message: str
 
 
-# What really cannot work: to put one of these aside would only move the failure behind the drain.
+# What really cannot work: to put one of these aside would only move the failure behind the drain. And what the operator
+# has said.
 INSURMOUNTABLE = (
     "boot_loader",
     "container",
@@ -35,6 +36,7 @@ INSURMOUNTABLE = (
     "no_call",
     "no_kexec",
     "not_root",
+    "objection",
     "rollback_net",
     "target",
 )
@@ -58,7 +60,7 @@ SURMOUNTABLE = (
 
 
 # All that stands against a reboot through the firmware. The last two only where it is not known whether one is needed.
-_AGAINST_FIRMWARE = ("container", "init", "not_root")
+_AGAINST_FIRMWARE = ("container", "init", "not_root", "objection")
 _UNDECIDED = ("boot_loader", "target")
 
 
@@ -87,7 +89,10 @@ class Rules(NamedTuple):
         known = SURMOUNTABLE + tuple(row.id for row in table)
         for name in ignored:
             if name in INSURMOUNTABLE:
-                raise KexecError("the blocker %s cannot be ignored: what it stands for really does not work" % name)
+                raise KexecError(
+                    "the blocker %s cannot be ignored: what it stands for really does not work, or you have said it"
+                    % name
+                )
             if name not in known:
                 raise KexecError(
                     "no blocker has the id %r that is to be ignored; there are: %s"

@@ -258,7 +258,7 @@ def test_bytes_that_are_no_text_do_not_break_the_answer(host):
 
 
 def intend(host, **params):
-    intent = Intent.of({"method": "kexec", "reasons": [], "entry": None, "kernel": None, **params})
+    intent = Intent.of({"method": "kexec", "reasons": [], "objections": [], "entry": None, "kernel": None, **params})
     return shown(survey(host.machine(), DEFAULT, Rules(), intent))
 
 
@@ -289,6 +289,14 @@ def test_an_operators_reason_is_one(host):
     result = intend(host, method="firmware", reasons=["it was asked for"])
     assert (result["reboot_needed"], result["reboot_reasons"]) == (True, ["it was asked for"])
     assert result["blockers"] == []
+
+
+@pytest.mark.parametrize("method", ["kexec", "kexec_now", "firmware"])
+def test_an_operators_objection_stands_against_every_way(host, method):
+    result = intend(host, method=method, objections=["a database\nmoves", " "])
+    (told,) = result["blockers"]
+    assert told == {"id": "objection", "severity": "refuse", "message": "a database moves"}
+    assert result["reboot_needed"] is True
 
 
 @pytest.mark.parametrize("choice", [{"entry": OLD}, {"entry": "running"}, {"kernel": "/boot/vmlinuz"}])

@@ -86,7 +86,7 @@ def test_every_input_is_used(role, name):
 def test_nothing_else_is_read_as_an_input(role):
     known = set(yaml.safe_load(role.variables) or ())
     known.update(re.findall(r"(?:register|loop_var): (\w+)", role.tasks))
-    for facts in re.findall(r"set_fact:\n((?: +.*\n)+)", role.tasks):
+    for facts in re.findall(r"(?:set_fact|vars):(?: &\w+)?\n((?: +.*\n)+)", role.tasks):
         known.update(re.findall(r"^ +(\w+):", facts, re.MULTILINE))
     assert set(re.findall(r"\b%s_\w+" % role.name, role.tasks)) <= set(role.inputs()) | known
 

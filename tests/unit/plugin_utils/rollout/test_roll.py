@@ -313,6 +313,7 @@ def test_a_host_that_had_its_turn_has_no_second_one_unless_another_kernel_is_to_
         ("hpwdt", True, "firmware"),
         ("hpwdt", False, None),
         ("container", True, None),
+        ("objection", True, None),
     ],
 )
 def test_what_stands_against_a_kexec_may_leave_the_firmware(blocker, allowed, method):
