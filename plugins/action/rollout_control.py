@@ -24,6 +24,7 @@ ARGUMENT_SPEC = {
     "rollout": {"type": "str"},
     "store": {"type": "str", "no_log": True},
     "reason": {"type": "str"},
+    "forget": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -37,8 +38,11 @@ class ActionModule(ActionBase):
         rollout, reason = ((arguments[name] or "").strip() or None for name in ("rollout", "reason"))
         try:
             store = Store(Database(arguments["store"] or default_store()))
-            controlled = control(store, arguments["state"], rollout, reason, self._task.check_mode)
+            forget = [name.strip() for name in arguments["forget"] if name.strip()]
+            controlled = control(store, arguments["state"], rollout, reason, self._task.check_mode, forget)
             Display().display(controlled.text(terminal_width()))
         except (StoreError, TableError) as error:
             raise AnsibleActionFail(str(error))
+        for warning in controlled.warnings():
+            Display().warning(warning)
         return controlled.as_result()

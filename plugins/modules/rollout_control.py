@@ -11,6 +11,7 @@ description:
   - Prints where a rollout stands, which hosts are in flight and since when, which wait and for what, and which failed
     and why, and returns the same as data.
   - Holds, stops or resumes it, while it runs, from another terminal or another AWX job.
+  - Forgets hosts that are gone for good, which would otherwise count as down.
   - Runs on the control node. It is what the playbook C(fleetops.kexec.rollout_control) does.
 extends_documentation_fragment:
   - fleetops.kexec.attributes
@@ -18,7 +19,7 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(status) changes nothing.
+      - V(status) leaves that as it is.
       - With V(held) no further host goes down; those that wait go on waiting until V(running).
       - With V(stopped) no further host goes down, and the runs end as soon as their hosts in flight are done. It stays
         so, for further runs too, until V(running).
@@ -40,6 +41,18 @@ options:
   reason:
     description: Why the rollout is held or stopped, for those that wait and for the report.
     type: str
+  forget:
+    description:
+      - Hosts that are gone for good, such as one that broke in its turn and was taken out of the inventory. They count
+        no longer, neither as down, nor as failures, nor as part of the fleet, so that others may go down instead.
+      - A host that is only broken is still down. Mend it, and run the roll again.
+      - It fails, and forgets none of them, where one waits for its turn, or is in flight and its run may still see to
+        it. That is so until the run is known to have ended or the deadline of the host has passed.
+      - A host that the rollout does not have is warned of.
+      - A rollout that has stopped because of its failures stays so until O(state=running).
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -66,6 +79,11 @@ EXAMPLES = r"""
     state: running
     rollout: november
 
+- name: Let a host count no longer that has left the fleet
+  fleetops.kexec.rollout_control:
+    rollout: november
+    forget: web7
+
 - name: Where does it stand?
   fleetops.kexec.rollout_control:
   register: control
@@ -85,6 +103,11 @@ rollouts:
   returned: success
   type: list
   elements: dict
+forgotten:
+  description: The hosts of O(forget) that the rollout had.
+  returned: success
+  type: list
+  elements: str
 rollout:
   description: The rollout, after what was done; null where only a list was told.
   returned: success

@@ -91,7 +91,10 @@ class Known:
 
     def _what_becomes_of(self, host: str, begun: Mapping[str, Begun]) -> str:
         if host not in begun:
-            return "still counts as down, because it is none of these hosts"
+            return (
+                "still counts as down, because it is none of these hosts; where it is gone for good, let the playbook "
+                "rollout_control forget it"
+            )
         return "is waited for" if begun[host].is_at_work else "is taken up again"
 
     def _by_rollout(self) -> dict[str, list[str]]:

@@ -60,6 +60,14 @@ class Ended:
     reason: str
 
 
+class Forgotten(NamedTuple):
+    """What became of hosts that a rollout was to forget."""
+
+    hosts: tuple[str, ...]
+    unknown: tuple[str, ...]
+    """Of which the rollout knew nothing."""
+
+
 class Reply(NamedTuple):
     """The answer to a host that asks for its slot."""
 
@@ -253,6 +261,28 @@ class Store:
                 ledger.change_rollout(rollout, held=None, stop_cause=None, stop_reason=None)
             return True
 
+    def forget(self, rollout: str, hosts: Sequence[str], check: bool = False) -> Forgotten:
+        """Let hosts that are gone for good count no longer: neither as down, nor as failures, nor as part of the fleet.
+
+        All of them or none. Raises StoreError, also where a run may still see to one.
+        """
+        with self._locked(rollout) as (ledger, locked):
+            now = ledger.now()
+            # Each name once, in the order in which they were given.
+            rows = {
+                name: next((row for row in ledger.turns_of(rollout, name) if row.rollout == rollout), None)
+                for name in map(plain, hosts)
+            }
+            for row in rows.values():
+                if row is not None:
+                    _require_forgettable(row, now)
+            known = [name for name, row in rows.items() if row is not None]
+            if known and not check:
+                ledger.forget_hosts(rollout, known)
+                # Those that wait look again.
+                ledger.change_rollout(locked.name)
+            return Forgotten(tuple(known), tuple(name for name, row in rows.items() if row is None))
+
 
 def plain(text: str) -> str:
     """Text that every database takes: no NUL, and nothing that is not Unicode."""
@@ -279,6 +309,25 @@ def _may_take(row: Any, holder: Holder | None, now: datetime) -> bool:
     """Whether a slot that is taken may be taken up by this holder."""
     present = holder_from(row.holder)
     return present == holder or row.deadline <= now.timestamp() or present.is_gone()
+
+
+def _require_forgettable(row: Any, now: datetime) -> None:
+    if row.standing == PENDING:
+        raise StoreError(
+            "%s waits for its turn, so it is not forgotten; leave it out of the next run, or stop the rollout"
+            % row.host
+        )
+    if row.standing == IN_FLIGHT and not _may_take(row, None, now):
+        raise StoreError(
+            "%s is in flight since %s, and %s may still see to it, so it is not forgotten; end that run, or wait until "
+            "%s"
+            % (
+                row.host,
+                moment(row.acquired_at).isoformat(" ", "minutes"),
+                holder_from(row.holder).shown(),
+                moment(row.deadline).isoformat(" ", "minutes"),
+            )
+        )
 
 
 def _in_other_hands(row: Any) -> Wait:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database import Database
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import holder_of
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.opening import Entry, look, open_rollout
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import PENDING, Candidate
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store import Store
@@ -41,6 +42,14 @@ def test_a_rollout_is_looked_at_and_held(tmp_path):
     held = control(tmp_path, rollout_control_state="held", rollout_control_reason="lunch", fast_reboot_rollout="roll")
     assert held.of("rollout_control")[0].result["rollout"]["held"] == "lunch"
     assert store.status("roll").brief.held == "lunch"
+    assert store.acquire("roll", "a", holder_of(2**22 + 1)).answer.reason == "waiting: the roll is held: lunch"
+    refused = control(tmp_path, rollout_control_forget="a")
+    assert "a waits for its turn, so it is not forgotten" in refused.output
+    store.resume("roll")
+    store.acquire("roll", "a", holder_of(2**22 + 1))
+    forgotten = control(tmp_path, rollout_control_forget="a, b")
+    assert forgotten.of("rollout_control")[0].result["forgotten"] == ["a"]
+    assert "the rollout has no host b, so there is nothing to forget" in " ".join(forgotten.output.split())
     wrong = control(tmp_path, rollout_control_state="paused")
     assert "value of state must be one of: status, held, running, stopped" in wrong.output
     store.database.close()

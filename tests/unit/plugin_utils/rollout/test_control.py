@@ -140,7 +140,7 @@ def test_a_stop_that_no_resumption_can_end_is_told(store):
 
 def test_which_rollout_is_meant_where_none_is_named(store):
     look(store, "roll", [])
-    assert told(store) == {"changed": False, "rollouts": [], "rollout": None}
+    assert told(store) == {"changed": False, "rollouts": [], "rollout": None, "forgotten": []}
     assert text(store) == "The store has no rollouts."
     with pytest.raises(StoreError, match="no rollout of the store is under way; name the one"):
         told(store, state="held")
@@ -205,3 +205,53 @@ def test_hosts_that_were_out_of_service_before_the_roll_are_told(store):
     assert result["hosts"]["a"]["standing"] == "out of service"
     assert result["stopped"] == "stopped: 1 host is down without a return in sight, and 1 may be down"
     assert "out of service: unreachable" in text(store)
+
+
+def test_a_host_that_has_left_the_fleet_is_forgotten(any_store):
+    opened(any_store, max_unavailable=1, max_failures=1)
+    ask(any_store, "a", GONE)
+    assert isinstance(ask(any_store, "b"), Wait)
+    would = told(any_store, forget=["a", "a", "nobody"], check=True)
+    assert (would["changed"], would["forgotten"], "a" in would["rollout"]["hosts"]) == (True, ["a"], True)
+    before = any_store.revision("roll")
+    controlled = control(any_store, "status", None, None, False, ["a", "nobody"])
+    assert controlled.as_result()["changed"]
+    assert controlled.warnings() == ["the rollout has no host nobody, so there is nothing to forget"]
+    assert "a" not in controlled.as_result()["rollout"]["hosts"]
+    assert any_store.revision("roll") != before, "those that wait look again"
+    assert isinstance(ask(any_store, "b"), Admit)
+    again = told(any_store, forget=["a"])
+    assert (again["changed"], again["forgotten"]) == (False, [])
+
+
+def test_a_host_that_failed_and_left_is_no_failure_any_more(any_store):
+    opened(any_store, max_failures=0)
+    ask(any_store, "a")
+    any_store.release("roll", "a", ME, "lost", "did not come back")
+    assert isinstance(ask(any_store, "b"), Stop)
+    assert told(any_store, forget=["a"])["rollout"]["state"] == "stopped", "as it was decided"
+    assert told(any_store, state="running", forget=["a"])["rollout"]["state"] == "running"
+    assert isinstance(ask(any_store, "b"), Admit)
+
+
+def test_a_host_that_somebody_may_see_to_is_not_forgotten(store, calendar):
+    opened(store, deadline_seconds=600, max_unavailable=3)
+    ask(store, "a", GONE)
+    ask(store, "b")
+    refusals = {
+        "b": "b is in flight since 2026-11-07 02:00.*, and ansible-playbook .process 100 on ctl1. may still see to it",
+        "c": "c waits for its turn",
+    }
+    for host, refusal in refusals.items():
+        with pytest.raises(StoreError, match=refusal):
+            told(store, forget=["a", host])
+    assert {"a", "b", "c"} <= set(told(store)["rollout"]["hosts"]), "all or none"
+    calendar.turn(600)
+    assert told(store, forget=["a", "b"])["forgotten"] == ["a", "b"]
+
+
+def test_which_rollout_forgets_must_be_plain(store):
+    opened(store, "one", "ab")
+    opened(store, "two", "cd")
+    with pytest.raises(StoreError, match="2 rollouts of the store are not finished; name the one that is meant"):
+        told(store, forget=["a"])
