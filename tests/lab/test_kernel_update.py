@@ -115,3 +115,24 @@ def test_the_same_run_again_changes_nothing(fleet: Fleet, update: str) -> None:
     assert run.outcomes() == {HOST: "current"}
     assert [task.task for task in run.tasks if task.result.get("changed")] == []
     assert fleet.boot(HOST) == before
+
+
+def test_a_given_release_runs_although_the_boot_loader_would_start_another(fleet: Fleet, update: str) -> None:
+    older, newer = fleet.kernels(HOST)
+    assert fleet.boot(HOST)["release"] == newer
+    run = fleet.playbook("--limit", HOST, playbook="playbooks/kernel_update.yml", kernel_update_release=older)
+    assert run.rc == 0
+    assert run.outcomes() == {HOST: "rebooted"}
+    after = fleet.boot(HOST)
+    assert (after["release"], after["loader_type"]) == (older, KEXEC)
+    again = fleet.playbook("--limit", HOST, playbook="playbooks/kernel_update.yml", kernel_update_release=older)
+    assert (again.rc, again.outcomes()) == (0, {HOST: "current"})
+
+
+def test_a_release_that_no_source_has_reboots_nothing(fleet: Fleet, update: str) -> None:
+    before = fleet.boot(HOST)
+    run = fleet.playbook("--limit", HOST, playbook="playbooks/kernel_update.yml", kernel_update_release="9.9.9-1-none")
+    assert run.rc != 0
+    assert run.outcomes() == {HOST: "refused"}
+    assert "linux-image-9.9.9-1-none" in run.output
+    assert fleet.boot(HOST) == before
