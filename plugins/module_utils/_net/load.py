@@ -86,10 +86,27 @@ class Plan(NamedTuple):
                 self._put_back(machine)
             raise
         if net is not None:
+            self._check_still_armed(machine, net)
             return {"staged": staged, "net": self._as_result(net.one_shot, self._keep_watchdog(machine))}
         if self.before is not None or self.is_guarded:
             end(machine, self.before, self.running)
         return {"staged": staged, "net": _no_net(reason)}
+
+    def _check_still_armed(self, machine: Machine, net: Net) -> None:
+        """The guard's time counts while the kernel is staged. Raises KexecError, with nothing staged, where it was over.
+
+        In the order in which the guard takes away: the image, the entry, the record.
+        """
+        is_armed = one_shot.is_set(machine, net.one_shot) and read_net(machine) == net
+        if is_armed and _kexec.is_loaded(machine):
+            return
+        if _kexec.is_loaded(machine):
+            _staging.unload(machine)
+        end(machine, read_net(machine), self.running)
+        raise KexecError(
+            "the rollback net was taken down again before the kernel was staged, because the time it was given "
+            "(rollback_seconds: %d) was over by then; nothing is staged; give it more" % self.request.seconds
+        )
 
     def _try_to_arm(self, machine: Machine, token: str, make: Make) -> Tuple[Optional[Net], str]:
         """The armed net; or why there is none. Raises KexecError where there has to be one."""

@@ -10,7 +10,7 @@ import shutil
 
 import pytest
 from ansible_collections.fleetops.kexec.plugins.module_utils._machine import KexecError
-from ansible_collections.fleetops.kexec.plugins.module_utils._net import guard, load, state
+from ansible_collections.fleetops.kexec.plugins.module_utils._net import guard, load, one_shot, state
 
 OLD, NEW = "6.1.0-55-cloud-amd64", "6.1.0-56-cloud-amd64"
 
@@ -290,6 +290,42 @@ def test_a_refused_load_leaves_the_earlier_image_with_its_net(sim):
     assert sim.host.calls.loaded["cmdline"] == first["staged"]["cmdline"]
     assert sim.once == entry_of(sim, OLD)
     assert state.read_net(sim.machine()).token == first["staged"]["token"]
+
+
+def expire(sim):
+    """The guard's time is over, and it does its work."""
+    sim.time_passes()
+
+
+def before_the_call(sim, action):
+    load_image = sim.host.calls.kexec_file_load
+
+    def late(*arguments):
+        action(sim)
+        load_image(*arguments)
+
+    sim.host.calls.kexec_file_load = late
+
+
+def after_the_call(sim, action):
+    sim.host.calls.after_load = lambda: action(sim)
+
+
+def entry_is_used_up(sim):
+    """The guard has begun, and has come no further."""
+    one_shot.remove_if_set(sim.machine(), state.read_net(sim.machine()).one_shot)
+
+
+@pytest.mark.parametrize("moment", [before_the_call, after_the_call])
+@pytest.mark.parametrize("guard_does", [expire, entry_is_used_up])
+@pytest.mark.parametrize("rollback", ["auto", "true"])
+def test_a_net_whose_time_is_over_before_the_kernel_is_staged_takes_it_along(sim, moment, guard_does, rollback):
+    moment(sim, guard_does)
+    with pytest.raises(KexecError) as refusal:
+        sim.load(rollback=rollback, seconds=2)
+    assert "(rollback_seconds: 2) was over by then; nothing is staged; give it more" in str(refusal.value)
+    assert sim.host.calls.loaded is None
+    assert (sim.once, sim.dangers()) == (None, [])
 
 
 def test_a_damaged_record_is_said_to_be_one(grub_sim):
