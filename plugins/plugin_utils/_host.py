@@ -17,18 +17,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._call import Call, HostError, HostUnreachable
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host_key import HostKey, HostKeyError, read_host_key
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._watch import Knocker
+
+# Seconds for the first banner, at least.
+_LEAST_BANNER_SECONDS = 3.0
 
 # Seconds for a login where the connection itself is used to ask, for closing a connection, and for a key exchange.
 _MOST_LOGIN_SECONDS = 30.0
 _MOST_RESET_SECONDS = 5.0
 _MOST_KEY_SECONDS = 10.0
 
-# OpenSSH's client says so at its end: clientloop.c, and mux.c for a shared connection.
-_FAREWELL = re.compile(r"^(?:Connection|Shared connection) to \S+ closed\.\r?$", re.MULTILINE)
+# What OpenSSH's client says itself: at the end (clientloop.c, and mux.c for a shared connection), and of a host key
+# that it keeps nowhere (sshconnect.c, with StrictHostKeyChecking=no).
+_SSH_ITSELF = re.compile(
+    r"^(?:(?:Connection|Shared connection) to \S+ closed\."
+    r"|Warning: Permanently added .* to the list of known hosts\.)\r?$",
+    re.MULTILINE,
+)
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -46,10 +54,10 @@ class Answer:
     def said(self) -> str:
         """Why it failed, in its own words.
 
-        Where ssh has asked for a terminal, all that the command said is in ``stdout``, and ``stderr`` has nothing but
-        ssh's farewell.
+        Where ssh has asked for a terminal, all that the command said is in ``stdout``, and ``stderr`` has only what ssh
+        says itself.
         """
-        return _FAREWELL.sub("", self.stderr).strip() or self.stdout.strip() or "it said nothing"
+        return _SSH_ITSELF.sub("", self.stderr).strip() or self.stdout.strip() or "it said nothing"
 
 
 class Pending(Protocol[T_co]):
@@ -65,11 +73,14 @@ class Host(Protocol):
     def start(self, command: str) -> Pending[Answer]:
         """Start a shell command."""
 
-    def prepare_watch(self, interval: float, is_known: bool = False) -> None:
+    def prepare_watch(
+        self, interval: float, is_known: bool = False, beside: Pending[Answer] | None = None, most: float = 0.0
+    ) -> None:
         """Find out how it is best watched.
 
         :param interval: seconds between two questions at least. :param is_known: whether the address is known to be
-            asked itself, because the host may be down by now.
+            asked itself, because the host may be down by now. :param beside: a command that the host is at work on, and
+            that it is given for its first banner too, *most* seconds at most.
         """
 
     def answers(self, seconds: float) -> bool:
@@ -87,8 +98,8 @@ class Host(Protocol):
     def jump(self) -> Pending[Answer]:
         """Let the host start the staged image at once, with no service stopped."""
 
-    def unload_image(self) -> None:
-        """Remove the staged image; raises HostError."""
+    def unload_image(self, seconds: float) -> None:
+        """Remove the staged image; raises HostError, also where that takes longer."""
 
     def end(self) -> None:
         """Leave no thread, process or socket behind."""
@@ -154,16 +165,18 @@ class AnsibleHost:
         except (KeyError, AnsibleError):
             return None
 
-    def prepare_watch(self, interval: float, is_known: bool = False) -> None:
+    def prepare_watch(
+        self, interval: float, is_known: bool = False, beside: Pending[Answer] | None = None, most: float = 0.0
+    ) -> None:
         """See Host. The address itself is asked from now on, if it answers now; otherwise the connection is."""
         address = self._address()
         if address is None:
             return
         try:
             knocker = Knocker(*address, interval=interval)
-        except OSError:
+        except (OSError, UnicodeError):  # a name that does not resolve; one that is none by the rules of the DNS
             return
-        if is_known or knocker.answers(3.0):
+        if is_known or _greets(knocker, beside, most):
             self._knocker = knocker
         else:
             knocker.close()
@@ -255,19 +268,49 @@ class AnsibleHost:
         return self._call(self._jump)
 
     def _jump(self) -> Answer:
-        # The module of this name is the part of the work that the host does itself.
-        result = self._action._execute_module(
-            module_name="fleetops.kexec.kexec_reboot", module_args={"method": "kexec_now"}, task_vars=self._task_vars
-        )
+        try:
+            self._prepare_folder()
+            # The module of this name is the part of the work that the host does itself.
+            result = self._action._execute_module(
+                module_name="fleetops.kexec.kexec_reboot",
+                module_args={"method": "kexec_now"},
+                task_vars=self._task_vars,
+            )
+        except AnsibleConnectionFailure:
+            raise  # the host has gone down under it
+        except (AnsibleError, OSError) as error:
+            # Such as a full disk, here or there: the module has not begun.
+            return Answer(1, "", str(error))
         return Answer(1 if result.get("failed") else 0, "", str(result.get("msg", "")))
 
-    def unload_image(self) -> None:
+    def _prepare_folder(self) -> None:
+        """Make the host's temporary folder that a module needs; raises AnsibleError.
+
+        A module's run would make it too, and raise what it raises when the connection breaks.
+        """
+        if self._action._is_pipelining_enabled("new", False):
+            return
+        try:
+            self._action._make_tmp_path()
+        except AnsibleConnectionFailure as error:
+            raise AnsibleError(str(error))
+
+    def unload_image(self, seconds: float) -> None:
         """See Host."""
-        result = self._action._execute_module(
-            module_name="fleetops.kexec.kexec_load", module_args={"state": "unloaded"}, task_vars=self._task_vars
-        )
+        try:
+            result = self._call(self._unload).wait(seconds)
+        except HostUnreachable as error:
+            raise HostError("cannot unload the staged image: %s" % error)
+        if result is None:
+            raise HostError("cannot unload the staged image: that did not end within %g s" % seconds)
         if result.get("failed") or result.get("unreachable"):
             raise HostError("cannot unload the staged image: %s" % result.get("msg", "no reason given"))
+
+    def _unload(self) -> dict[str, Any]:
+        unloaded: dict[str, Any] = self._action._execute_module(
+            module_name="fleetops.kexec.kexec_load", module_args={"state": "unloaded"}, task_vars=self._task_vars
+        )
+        return unloaded
 
     def address(self) -> str:
         """Where the control node reaches it, as far as that is known."""
@@ -299,6 +342,25 @@ class AnsibleHost:
             self._knocker.close()
         for call in self._calls:
             call.end()
+
+
+def _greets(knocker: Knocker, beside: Pending[Answer] | None, most: float) -> bool:
+    """Whether there is a banner. A busy host has as long for it as it takes for the command, which needs one too."""
+    began = time.monotonic()
+    while True:
+        sign = knocker.glance(0.2)
+        if sign is not None:
+            return sign
+        took = time.monotonic() - began
+        if took >= _LEAST_BANNER_SECONDS and (took >= most or not _is_under_way(beside)):
+            return False
+
+
+def _is_under_way(pending: Pending[Answer] | None) -> bool:
+    try:
+        return pending is not None and pending.wait(0.0) is None
+    except HostUnreachable:
+        return False
 
 
 def own_boot_id() -> str | None:

@@ -94,13 +94,13 @@ class Reboot:
         return before
 
     def _examined(self, check_mode: bool) -> Before:
-        pending = self._host.start(EXAMINATION)
+        limit = min(self._request.answer_timeout, self._request.timeout)
+        pending, began = self._host.start(EXAMINATION), self._deadline.now()
         if not check_mode:
             # Beside the command, which takes longer.
-            self._host.prepare_watch(self._request.poll_interval)
+            self._host.prepare_watch(self._request.poll_interval, beside=pending, most=limit)
             self._identity.begin()
-        limit = min(self._request.answer_timeout, self._request.timeout)
-        answer = pending.wait(limit)
+        answer = pending.wait(limit - (self._deadline.now() - began))
         if answer is None:
             raise HostUnreachable("the host did not answer within %g s; it was left alone" % limit)
         host = read_examination(answer)
@@ -167,7 +167,7 @@ class Reboot:
 
     def _fire(self, before: Before) -> Pending[Answer]:
         if before.asked == "firmware" and before.boot.image_loaded:
-            self._host.unload_image()
+            self._host.unload_image(self._deadline.remaining())
         self.outcome.phase = "request"
         command = self._command(before)
         fired = self._host.jump() if command is None else self._host.start(command)

@@ -78,8 +78,8 @@ class Knocker:
         waiting = len(self._selector.get_map()) if self._has_refused else 0
         return self._last_asked + self._interval * float(2**waiting)
 
-    def glance(self) -> bool | None:
-        """Whether it answers, asked at leisure and without waiting: True, False if it refuses, None while it is silent.
+    def glance(self, seconds: float = 0.0) -> bool | None:
+        """Whether it answers, asked at leisure: True, False if it refuses, None where it is silent for those seconds.
 
         For a server that is at work on something else for us already.
         """
@@ -87,7 +87,7 @@ class Knocker:
         self._give_up_before(now - _BUSY_PATIENCE)
         if not self._selector.get_map() and now - self._last_asked >= _LEISURE:
             self._ask(now)
-        for key, _events in self._wait(0.0):
+        for key, _events in self._wait(seconds):
             if self._has_banner(key.data):
                 self.close()
                 return True

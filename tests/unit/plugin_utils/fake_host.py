@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._boot import QUESTION
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._call import HostError, HostUnreachable
@@ -17,6 +18,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._request import Req
 
 OLD_ID, NEW_ID = "0cdfa0ad-9b1d-4a5d-9e0d-3c1cd2b2f0b5", "11111111-9b1d-4a5d-9e0d-3c1cd2b2f0b5"
 OLD, NEW = "6.1.0-55", "6.1.0-56"
+STARTED = datetime(2026, 11, 8, 2, 0, tzinfo=timezone.utc)
 BLOCKED = 'a(ssssuu) 1 "shutdown" "dpkg" "packages are being installed" "block" 0 99'
 OLD_BUILD, NEW_BUILD = "#1 SMP Debian 6.1.1", "#1 SMP Debian 6.1.2"
 # What differs where the host has come back through its firmware.
@@ -182,7 +184,7 @@ class FakeHost:
     def jump(self):
         return self.reboot("jump now")
 
-    def prepare_watch(self, interval, is_known=False):
+    def prepare_watch(self, interval, is_known=False, beside=None, most=0.0):
         self.log.append("prepare, known" if is_known else "prepare")
 
     def read_key(self, kind):
@@ -215,7 +217,8 @@ class FakeHost:
     def reset(self):
         self.log.append("reset")
 
-    def unload_image(self):
+    def unload_image(self, seconds):
+        assert seconds > 0
         self.log.append("unload")
         if self.unload is not None:
             raise self.unload
