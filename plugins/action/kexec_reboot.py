@@ -42,4 +42,5 @@ class ActionModule(ActionBase):
         started = datetime.now(timezone.utc)
         reboot = Reboot(host, MonotonicClock(), request, say=lambda line: Display().vv(line, host=name))
         with host.connecting_within(arguments["connect_timeout"]):
-            return {"started": started.isoformat(), **reboot.run(check_mode=self._task.check_mode).as_result()}
+            outcome = reboot.run(check_mode=self._task.check_mode)
+        return outcome.as_result(started, begun=None if request.resume is None else request.resume.begun)

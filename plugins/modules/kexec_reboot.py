@@ -343,7 +343,10 @@ failed_units:
       type: list
       elements: str
 started:
-  description: When the task started, in ISO 8601 and UTC by the control node's clock.
+  description:
+    - When the task started, in ISO 8601 and UTC by the control node's clock.
+    - With O(resume), when the task started that asked for the reboot, and RV(timeline), RV(down_seconds) and
+      RV(elapsed) count from there.
   returned: always
   type: str
   sample: '2026-11-08T02:00:12.345678+00:00'

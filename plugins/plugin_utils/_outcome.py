@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._boot import Boot, Staged
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host_key import HostKey, parse_host_key
@@ -22,6 +23,14 @@ class HostLost(RebootFailed):
     """It went down and is not back."""
 
 
+class Begun(NamedTuple):
+    """When an earlier task began with the reboot, and what it saw, in seconds from then."""
+
+    started: datetime
+    requested: float | None
+    down: float | None
+
+
 @dataclass(frozen=True)
 class Before:
     """The host as it was before it was asked to reboot."""
@@ -34,6 +43,8 @@ class Before:
     """None where nobody looked, or it could not be seen."""
     not_kexec: str = ""
     """Why method auto has not chosen a kexec; empty where it has, or another method was asked for."""
+    begun: Begun | None = None
+    """None where no earlier task has told."""
 
 
 @dataclass
@@ -70,10 +81,27 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     """Ansible shows them by itself."""
 
-    def as_result(self) -> dict[str, Any]:
-        """For Ansible."""
-        # Whole seconds, as ansible.builtin.reboot returns them.
-        return {**vars(self), "elapsed": int(self.elapsed)}
+    def as_result(self, started: datetime, begun: Begun | None = None) -> dict[str, Any]:
+        """For Ansible. :param begun: where a reboot was resumed, from whose beginning all times count then."""
+        timeline, down_seconds, elapsed = self.timeline, self.down_seconds, self.elapsed
+        if begun is not None and self.phase != "check":
+            # Two tasks have no monotonic clock in common.
+            between = max((started - begun.started).total_seconds(), 0.0)
+            timeline = {name: None if at is None else round(at + between, 2) for name, at in timeline.items()}
+            timeline["requested"] = begun.requested
+            if timeline["down"] is None and self.phase != "down":
+                timeline["down"] = begun.down
+            if timeline["down"] is not None and timeline["ready"] is not None:
+                down_seconds = round(timeline["ready"] - timeline["down"], 2)
+            started, elapsed = begun.started, elapsed + between
+        return {
+            "started": started.isoformat(),
+            **vars(self),
+            "timeline": timeline,
+            "down_seconds": down_seconds,
+            # Whole seconds, as ansible.builtin.reboot returns them.
+            "elapsed": int(elapsed),
+        }
 
     def note(self, moment: str, boot: Boot, services: Services | None, host_key: HostKey | None) -> None:
         """Take down what was seen. :param moment: before or after."""
@@ -110,6 +138,18 @@ def before_from(result: Mapping[str, Any]) -> Before:
             asked=asked["method"],
             host_key=None if key is None else parse_host_key(key),
             not_kexec=asked["not_kexec"] or "",
+            begun=_begun(result),
         )
     except (KeyError, TypeError) as error:
         raise ValueError("it is no result of kexec_reboot: %s is missing or of another type" % error)
+
+
+def _begun(result: Mapping[str, Any]) -> Begun | None:
+    if not result.get("started"):
+        return None
+    try:
+        started = datetime.fromisoformat(result["started"])
+        seen = {name: result["timeline"][name] for name in ("requested", "down")}
+        return Begun(started.astimezone(timezone.utc), **{n: None if s is None else float(s) for n, s in seen.items()})
+    except ValueError as error:
+        raise ValueError("it is no result of kexec_reboot: %s" % error)

@@ -131,6 +131,10 @@ def test_a_lost_host_is_rescued_and_waited_for_again(simulate, tmp_path):
     assert result["release"] == {"before": OLD, "after": NEW}
     assert result["host_key"]["before"] is not None
     assert result["host_key"]["before"] == result["host_key"]["after"]
+    moments = list(result["timeline"].values())
+    assert None not in moments
+    assert moments == sorted(moments)
+    assert result["down_seconds"] > 7
 
 
 def test_a_host_whose_rescue_fails_stays_lost(simulate, tmp_path):

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._outcome import before_from
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Reboot
@@ -16,6 +18,7 @@ from ansible_collections.fleetops.kexec.tests.unit.plugin_utils.fake_host import
     OLD,
     OLD_BUILD,
     OLD_ID,
+    STARTED,
     FakeClock,
     FakeHost,
     reboot,
@@ -35,7 +38,7 @@ def resumed(lost, check_mode=False, timeout=100.0, **facts):
     clock = FakeClock()
     host = FakeHost(clock, **facts)
     host.fired = clock.time - 120.0
-    request = Request(method="kexec", timeout=timeout, resume=before_from(lost.as_result()))
+    request = Request(method="kexec", timeout=timeout, resume=before_from(lost.as_result(STARTED)))
     return Reboot(host, clock, request, say=lambda line: None).run(check_mode), host
 
 
@@ -79,3 +82,45 @@ def test_a_lost_host_is_only_waited_for_in_earnest():
     outcome, host = resumed(lost, check_mode=True, answering=150.0)
     assert (outcome.failed, outcome.changed, outcome.msg) == (False, False, "would wait for the host")
     assert host.log == []
+
+
+def rescued(lost, minutes=10, **facts):
+    """The result of a task that has resumed that one, so many minutes later."""
+    again, _host = resumed(lost, **facts)
+    earlier = before_from(lost.as_result(STARTED)).begun
+    return again, again.as_result(STARTED + timedelta(minutes=minutes), earlier)
+
+
+def test_the_times_of_a_rescued_host_count_from_where_its_reboot_began():
+    lost, _host = reboot(answering=None)
+    again, result = rescued(lost, answering=150.0, ready=150.0)
+    assert result["started"] == STARTED.isoformat()
+    assert result["timeline"] == {
+        "requested": lost.timeline["requested"],
+        "down": lost.timeline["down"],
+        "answering": pytest.approx(600 + again.timeline["answering"], abs=0.01),
+        "ready": pytest.approx(600 + again.timeline["ready"], abs=0.01),
+    }
+    assert result["down_seconds"] == pytest.approx(result["timeline"]["ready"] - lost.timeline["down"], abs=0.01)
+    assert result["elapsed"] == int(600 + again.elapsed)
+    # And it can be resumed once more.
+    assert before_from({**result, "lost": True}).begun == before_from(lost.as_result(STARTED)).begun
+
+
+def test_a_host_that_turns_out_never_to_have_gone_down_has_no_time_of_that():
+    lost, _host = reboot(answering=None)
+    _again, result = rescued(lost, down=None)
+    assert (result["timeline"]["down"], result["down_seconds"]) == (None, None)
+
+
+def test_a_clock_that_was_set_back_between_two_tasks_gives_no_negative_times():
+    lost, _host = reboot(answering=None)
+    again, result = rescued(lost, minutes=-60, answering=150.0, ready=150.0)
+    assert result["timeline"]["ready"] == again.timeline["ready"]
+
+
+def test_a_host_of_which_no_task_has_told_when_it_began_counts_from_its_own_task():
+    """As the role makes it up for a turn that another run has begun."""
+    lost, _host = reboot(answering=None)
+    told = {name: value for name, value in lost.as_result(STARTED).items() if name not in ("started", "timeline")}
+    assert before_from(told).begun is None

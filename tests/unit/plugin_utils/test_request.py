@@ -10,6 +10,9 @@ from ansible_collections.fleetops.kexec.plugins.modules.kexec_reboot import ARGU
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._arguments import validated
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._outcome import Outcome
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._request import BadRequest, Request, request_from
+from ansible_collections.fleetops.kexec.tests.unit.plugin_utils.fake_host import STARTED, reboot
+
+LOST = reboot(answering=None)[0].as_result(STARTED)
 
 
 def request(**arguments):
@@ -59,8 +62,12 @@ def test_what_is_given_arrives(arguments, field, value):
         ({"reboot_command": "  "}, "reboot_command is empty"),
         ({"reboot_command": "reboot", "method": "kexec"}, "leave out method, which is 'kexec'"),
         ({"resume": {}}, "it is no result of kexec_reboot: 'lost' is missing"),
-        ({"resume": Outcome().as_result()}, "resume takes the result of a kexec_reboot that has lost the host"),
+        ({"resume": Outcome().as_result(STARTED)}, "resume takes the result of a kexec_reboot that has lost the host"),
         ({"resume": {"lost": True, "asked": None}}, "it is no result of kexec_reboot"),
+        ({"resume": {**LOST, "started": "yesterday"}}, "it is no result of kexec_reboot: Invalid isoformat string"),
+        ({"resume": {**LOST, "started": 5}}, "it is no result of kexec_reboot"),
+        ({"resume": {**LOST, "timeline": None}}, "it is no result of kexec_reboot"),
+        ({"resume": {**LOST, "timeline": {"requested": "soon", "down": 1}}}, "it is no result of kexec_reboot"),
     ],
 )
 def test_what_cannot_be_meant_is_told(arguments, sentence):
