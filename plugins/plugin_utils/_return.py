@@ -23,7 +23,10 @@ WHO_IS_THERE = "%s; %s" % (QUESTION, ASK_SERVICES)
 # long without penalties, see _watch.py.
 _LOOK_DOWN = 1.0
 
-# A host that goes down and up between two looks has a new boot id all the same: it is asked this often for it.
+# A host that goes down and up between two looks has a new boot id all the same: it is asked this often for it, and at
+# the next look where the connection of the request has broken. Each question is a login, so they are not as frequent as
+# looks. A connection held open would tell no sooner: sshd ends those that do not log in, and what has forked from it
+# may live on until the end of a shutdown.
 _ASK_WHILE_UP = 5.0
 
 # Seconds between two lines about somebody else who answers.
@@ -90,15 +93,22 @@ class Return:
         try:
             answer = fired.wait(0.0 if self._is_down else 0.2)
         except HostUnreachable:
-            return True  # it went down under its own command
+            self._ask_soon()  # it went down under its own command
+            return True
         if answer is None:
             return False
         # Above 128 it was ended by a signal, and 255 is ssh's own: the shutdown was quicker than the answer.
+        if answer.rc > 128:
+            self._ask_soon()
         if 0 < answer.rc <= 128:
             self._refusal = "the host refused to reboot (return code %d): %s" % (answer.rc, answer.said)
             if not self._is_down:
                 self._refuse()
         return True
+
+    def _ask_soon(self) -> None:
+        """Ask which boot it is at the next look, though the host seems to be up."""
+        self._asked = float("-inf")
 
     def _refuse(self) -> None:
         self._outcome.phase = "request"

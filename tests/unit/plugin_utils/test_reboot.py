@@ -17,6 +17,7 @@ from ansible_collections.fleetops.kexec.tests.unit.plugin_utils.fake_host import
     NEW_ID,
     OLD,
     OLD_ID,
+    STARTED,
     FakeClock,
     FakeHost,
     FakePending,
@@ -233,6 +234,13 @@ def test_a_reboot_between_two_looks_is_seen_by_the_boot_id():
     assert outcome.rebooted
 
 
+@pytest.mark.parametrize("fire", [HostUnreachable("connection reset"), Answer(255, "", ""), Answer(143, "", "")])
+def test_an_outage_of_half_a_second_is_noticed_where_it_breaks_the_connection_of_the_request(fire):
+    outcome, host = reboot(down=0.3, answering=0.8, ready=0.8, fire=fire, fire_takes=0.35)
+    assert not outcome.failed
+    assert outcome.timeline["ready"] <= host.fired - 1000.0 + 0.8 + 1.0 + 0.3
+
+
 def test_a_host_that_is_slow_to_log_in_is_asked_again_without_haste():
     outcome, host = reboot(answering=20.0, ready=40.0)
     assert not outcome.failed
@@ -287,5 +295,5 @@ def test_check_mode_refuses_as_a_real_run_does():
 
 
 def test_the_result_is_complete_whatever_happened():
-    complete = set(reboot()[0].as_result())
-    assert set(reboot(unreachable=True)[0].as_result()) == complete
+    complete = set(reboot()[0].as_result(STARTED))
+    assert set(reboot(unreachable=True)[0].as_result(STARTED)) == complete
