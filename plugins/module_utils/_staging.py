@@ -92,12 +92,19 @@ class Request(NamedTuple):
         return cls(
             loaded=params["state"] == "loaded",
             selection=Selection.of(params),
-            cmdline=params["cmdline"],
+            cmdline=_whole_line(params["cmdline"]),
             append=_words("append", params["append"]),
             remove=_words("remove", params["remove"]),
             panic_seconds=params["panic_seconds"],
             force=params["force"],
         )
+
+
+def _whole_line(value: Any) -> Optional[str]:
+    # As a text, Ansible would make one of a list, in Python's notation.
+    if value is not None and not isinstance(value, str):
+        raise KexecError("cmdline takes the whole command line as one text, and not %r" % (value,))
+    return value
 
 
 def _words(option: str, value: Any) -> Tuple[str, ...]:

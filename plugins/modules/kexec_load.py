@@ -48,9 +48,9 @@ options:
   cmdline:
     description:
       - The whole command line, instead of O(append) and O(remove). The default is the entry's, and with O(kernel) the
-        running kernel's.
+        running kernel's. It is one text.
       - Words that a boot loader or an earlier staging adds (such as C(BOOT_IMAGE=)) are left out of any command line.
-    type: str
+    type: raw
   append:
     description:
       - Words to put at the end of the command line, where they are not in it already.
@@ -248,7 +248,7 @@ def main() -> None:
             "entry": {"type": "str"},
             "kernel": {"type": "path"},
             "initrd": {"type": "list", "elements": "path"},
-            "cmdline": {"type": "str"},
+            "cmdline": {"type": "raw"},
             "append": {"type": "raw"},
             "remove": {"type": "raw"},
             "panic_seconds": {"type": "int", "default": 30},

@@ -15,6 +15,11 @@ from ansible.module_utils.errors import UnsupportedError
 
 def validated(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments with their types and defaults; raises AnsibleActionFail, in check mode too."""
+    for name, option in spec.items():
+        value = arguments.get(name)
+        if option.get("type", "str") == "str" and isinstance(value, (list, dict)):
+            # ansible-core would take the list's Python notation for the text.
+            raise AnsibleActionFail("%s takes a text, and not %r" % (name, value))
     result = ArgumentSpecValidator(spec).validate(dict(arguments))
     if result.error_messages:
         raise AnsibleActionFail("; ".join(map(_sentence, result.errors)))
