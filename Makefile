@@ -76,6 +76,7 @@ quick: setup  ## unit tests, but for the slow ones
 	$(PYTEST) -m "not slow and not soak" tests/unit
 
 unit: setup  ## unit tests
+	tools/setup unit
 	$(PYTEST) tests/unit
 
 .PHONY: targets versions sanity integration package fleet services lab

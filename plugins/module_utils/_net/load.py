@@ -93,7 +93,7 @@ class Plan(NamedTuple):
         return {"staged": staged, "net": _no_net(reason)}
 
     def _check_still_armed(self, machine: Machine, net: Net) -> None:
-        """The guard's time counts while the kernel is staged. Raises KexecError, with nothing staged, where it was over.
+        """The guard's time counts while a kernel is staged. Raises KexecError, with nothing staged, where it was over.
 
         In the order in which the guard takes away: the image, the entry, the record.
         """

@@ -29,9 +29,12 @@ class SimulatedHost:
     :param down_after: seconds from the request until it stops answering. :param off: seconds until it answers again.
     :param power: a file that has to be there before that. :param hang: whether the command that fires the reboot never
         ends. :param stranger: seconds in which another SSH server answers before the host itself does.
+    :param replies: what commands with a certain text in them print, and their return code; None where one never ends.
+    :param values: what the host says of itself otherwise than usual.
     """
 
-    def __init__(self, down_after=0.5, off=2.0, hang=False, stranger=0.0, power=None):
+    def __init__(self, down_after=0.5, off=2.0, hang=False, stranger=0.0, power=None, replies=None, values=None):
+        self.replies, self.values = replies or {}, values or {}
         self.down_after, self.off, self.hang, self.stranger, self.power = down_after, off, hang, stranger, power
         self.boot_id = str(uuid.uuid4())
         self.is_new = False
@@ -97,6 +100,9 @@ class SimulatedHost:
     def answer(self, command):
         """What a command prints, and its return code; None where it never ends."""
         self.commands.append(command)
+        for text, reply in self.replies.items():
+            if text in command:
+                return reply
         if "systemctl kexec" in command:
             self.reboot()
             return None if self.hang else ("", 0)
@@ -117,6 +123,7 @@ class SimulatedHost:
         }
         if not self.is_new:
             values["/run/fleetops-kexec/staged.json"] = json.dumps(record)
+        values.update(self.values)
         return "".join("%s:%s\n" % item for item in values.items())
 
 
