@@ -89,6 +89,7 @@ options:
         is unloaded.
       - It must be long enough for what happens between this task and M(fleetops.kexec.kexec_reboot), and from there to
         M(fleetops.kexec.kexec_commit).
+      - Where the time is over before the kernel is staged, the task fails and nothing is staged.
     type: int
     default: 3600
   force:
