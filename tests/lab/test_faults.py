@@ -24,8 +24,9 @@ from table import FAULT
 pytestmark = pytest.mark.soak
 
 PURPOSE = "faults"
-# Longer than a boot on a busy machine takes.
+# Where nothing is going to answer; and where something is, longer than a boot on a busy computer takes.
 LOST_AFTER = 150
+BOOTED_AFTER = 400
 
 # A power cycle, as somebody's BMC would do it.
 CYCLE = "from pathlib import Path; from vmlab import Lab; Lab(Path(%r)).reset(%r, wait=False)" % (
@@ -103,9 +104,9 @@ class Site(one_machine.Site):
         """The outcome of the playbook."""
         return self.roll(**variables).outcomes()[HOST]
 
-    def rescued(self, word: str) -> str:
+    def rescued(self, word: str, seconds: int = LOST_AFTER) -> str:
         """What became of the reboot with that word on the staged command line, and of the rescue, by the playbook."""
-        limits = {"fast_reboot_timeout": LOST_AFTER, "fast_reboot_rescue_timeout": 900}
+        limits = {"fast_reboot_timeout": seconds, "fast_reboot_rescue_timeout": 900}
         run = self.roll(fast_reboot_append=[word], fast_reboot_rescue_host=str(self.hook), **limits)
         first = run.of("kexec_reboot")[0].result
         is_other = "another SSH server answers" in first["msg"]
@@ -169,7 +170,7 @@ def _other_server_first(site: Site) -> str:
 
 def _other_host_key(site: Site) -> str:
     _add_other_server(site)
-    seen = site.rescued("lab.other_sshd=0")
+    seen = site.rescued("lab.other_sshd=0", seconds=BOOTED_AFTER)
     site.disable("other_sshd")
     return seen
 

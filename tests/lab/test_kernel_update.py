@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from pathlib import Path
 
 import pytest
+from debs import copy, download, output
 from driver import Fleet
 
 pytestmark = pytest.mark.soak
@@ -19,12 +19,6 @@ KEXEC = "208"
 SOURCE = "/var/local/packages"
 # Ansible's module for apt installs python3-apt, where it is missing.
 NEEDED_BY_ANSIBLE = ("python3-apt", "python-apt-common", "distro-info-data")
-
-
-def output(*command: str, folder: Path) -> str:
-    return subprocess.run(
-        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
-    ).stdout
 
 
 def package(folder: Path, name: str, version: str, depends: str) -> Path:
@@ -40,19 +34,13 @@ def package(folder: Path, name: str, version: str, depends: str) -> Path:
     return file
 
 
-def copy(fleet: Fleet, file: Path, path: str) -> None:
-    with file.open("rb") as stream:
-        subprocess.run(fleet.machine(HOST).ssh_command("cat > " + path), stdin=stream, check=True)
-
-
 @pytest.fixture(scope="module")
 def update(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A host with the older kernel, and a source of packages with the newer one; returns the meta package's name."""
     older, newer = fleet.kernels(HOST)
     meta = "linux-image-" + newer.split("-", 2)[2]
     folder = tmp_path_factory.mktemp("packages")
-    output("apt-get", "download", meta, "linux-image-" + newer, *NEEDED_BY_ANSIBLE, folder=folder)
-    files = sorted(folder.glob("*.deb"))
+    files = download(folder, meta, "linux-image-" + newer, *NEEDED_BY_ANSIBLE)
     index = "".join(
         "%sFilename: ./%s\nSize: %d\nSHA256: %s\n\n"
         % (
@@ -66,9 +54,9 @@ def update(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> str:
     (folder / "Packages").write_text(index)
     fleet.ssh(HOST, "mkdir -p %s && rm -rf /etc/apt/sources.list*" % SOURCE)
     for file in (*files, folder / "Packages"):
-        copy(fleet, file, "%s/%s" % (SOURCE, file.name.replace("%", "_")))
+        copy(fleet, HOST, file, "%s/%s" % (SOURCE, file.name.replace("%", "_")))
     fleet.ssh(HOST, "echo 'deb [trusted=yes] file:%s ./' > /etc/apt/sources.list" % SOURCE)
-    copy(fleet, package(folder, meta, "0.1", "linux-image-" + older), "/root/older.deb")
+    copy(fleet, HOST, package(folder, meta, "0.1", "linux-image-" + older), "/root/older.deb")
     fleet.ssh(
         HOST, "DEBIAN_FRONTEND=noninteractive apt-get purge -y -q linux-image-%s && dpkg -i /root/older.deb" % newer
     )

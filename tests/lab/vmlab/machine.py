@@ -126,7 +126,7 @@ class Machine:
     def __init__(self, folder: Path, access: Access) -> None:
         self.folder = folder
         self.settings = Settings(**json.loads((folder / "machine.json").read_text()))
-        self._access = access
+        self.access = access
 
     @staticmethod
     def create(folder: Path, settings: Settings, image: Image, access: Access) -> "Machine":
@@ -223,7 +223,7 @@ class Machine:
 
     def ssh_command(self, *words: str) -> list[str]:
         """The argument list of an ssh to this machine; the words are a command line for its shell."""
-        return ssh_command(self._access, self.port, words)
+        return ssh_command(self.access, self.port, words)
 
     def ssh(self, *words: str, seconds: float = 60.0) -> "subprocess.CompletedProcess[str]":
         """Runs a command line in the machine, whatever its exit code (ssh's own failures are 255).
