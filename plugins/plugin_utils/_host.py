@@ -83,8 +83,8 @@ class Host(Protocol):
             that it is given for its first banner too, *most* seconds at most.
         """
 
-    def answers(self, seconds: float) -> bool:
-        """Whether its SSH server answers within *seconds*; returns as soon as that is known."""
+    def answers(self, seconds: float) -> bool | None:
+        """Whether its SSH server answers: True, False if it refuses, both at once, None if it was silent so long."""
 
     def glance(self) -> bool | None:
         """Whether its SSH server answers beside other work: True, False if it refuses, None while it is silent."""
@@ -201,7 +201,7 @@ class AnsibleHost:
             return None
         return direct_address(shown.stdout)
 
-    def answers(self, seconds: float) -> bool:
+    def answers(self, seconds: float) -> bool | None:
         """See Host."""
         if self._knocker is not None:
             return self._knocker.answers(seconds)
@@ -222,7 +222,7 @@ class AnsibleHost:
             self._attempt = None
             self.reset()
         # 255 is ssh's own, which is not always taken for one: its proxy program may have said something.
-        return answer is not None and answer.rc != 255
+        return None if answer is None else answer.rc != 255
 
     def glance(self) -> bool | None:
         """See Host. Where the connection itself is used to ask, the work that is under way is the best answer."""

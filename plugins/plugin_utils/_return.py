@@ -29,6 +29,10 @@ _LOOK_DOWN = 1.0
 # may live on until the end of a shutdown.
 _ASK_WHILE_UP = 5.0
 
+# Seconds for which a server that has answered may be silent and is not gone: over a long way, or on a busy host, a
+# banner takes longer than a look.
+_MOST_SILENCE = 5.0
+
 # Seconds between two lines about somebody else who answers.
 _SAY_AGAIN = 30.0
 
@@ -64,7 +68,7 @@ class Return:
         self._found: tuple[Boot, Services | None] | None = None
         self._unready = ""
         self._refusal = ""
-        self._said = float("-inf")
+        self._said = self._heard = float("-inf")
 
     def wait(self, fired: Pending[Answer] | None, before: Before) -> tuple[Boot, Services | None]:
         """The new boot. Raises RebootFailed at the deadline, Refused when the host does not want to.
@@ -116,8 +120,7 @@ class Return:
 
     def _look(self, interval: float, old_boot_id: str) -> None:
         """One look at the host, with a question to it where it seems to be up."""
-        if self._inquiry is None and not self._host.answers(min(interval, self._deadline.remaining())):
-            self._note_down()
+        if self._inquiry is None and not self._is_heard(interval):
             return
         if self._is_down and not self._may_be_back():
             return
@@ -128,6 +131,19 @@ class Return:
             self._is_same_host(interval)
         elif boot is not None:
             self._note_still_up()
+
+    def _is_heard(self, interval: float) -> bool:
+        """Whether a server answers; notes that the host is down where none does."""
+        seconds = min(interval, self._deadline.remaining())
+        sign = self._host.answers(seconds)
+        if sign:
+            self._heard = self._deadline.now()
+            return True
+        # The last look before the deadline is shorter than others.
+        is_short = seconds < interval or (self._is_down and self._deadline.now() - self._heard < _MOST_SILENCE)
+        if sign is False or not is_short:
+            self._note_down()
+        return False
 
     def _may_be_back(self) -> bool:
         """Whether what answers now may be the host, as far as is known."""

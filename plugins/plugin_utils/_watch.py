@@ -55,8 +55,8 @@ class Knocker:
         self._last_asked = float("-inf")
         self._has_refused = False
 
-    def answers(self, seconds: float) -> bool:
-        """Wait for a banner, at most *seconds*; True as soon as one has come, False as soon as all is refused."""
+    def answers(self, seconds: float) -> bool | None:
+        """Wait for a banner: True as soon as one has come, False as soon as all is refused, None after *seconds*."""
         deadline = time.monotonic() + seconds
         asked = False
         while True:
@@ -71,8 +71,10 @@ class Knocker:
                     self.close()
                     self._has_refused = False
                     return True
-            if time.monotonic() >= deadline or (asked and not self._selector.get_map()):
+            if asked and not self._selector.get_map():
                 return False
+            if time.monotonic() >= deadline:
+                return None
 
     def _next_question(self) -> float:
         waiting = len(self._selector.get_map()) if self._has_refused else 0

@@ -82,6 +82,10 @@ class FakeHost:
     answers_during_shutdown: tuple[float, float] | None = None
     stranger: tuple[float, float] | None = None
     """Another SSH server answers in this time."""
+    banner_takes: float = 0.05
+    """Seconds from the first look until its SSH server shows its banner."""
+    refuses: bool = True
+    """While it is down; otherwise it says nothing, as a dead host."""
     key_before: HostKey | Exception | None = KEY
     key_after: HostKey | Exception | None = KEY
     """None where the address is not asked itself."""
@@ -99,6 +103,7 @@ class FakeHost:
         self.log: list[str] = []
         self.keys_read: list[float] = []
         self.ended = 0
+        self.asked: float | None = None
 
     def elapsed(self):
         return float("-inf") if self.fired is None else self.clock.time - self.fired
@@ -201,15 +206,21 @@ class FakeHost:
 
     def answers(self, seconds):
         if self.is_up(self.elapsed()):
-            self.clock.time += 0.05
+            # A question stays open from one look to the next.
+            self.asked = self.clock.time if self.asked is None else self.asked
+            wait = max(self.asked + self.banner_takes - self.clock.time, 0.0)
+            self.clock.time += min(wait, seconds)
+            if wait > seconds:
+                return None
+            self.asked = None
             return True
+        self.asked = None
         nearest = [moment for moment in (self.answering,) if moment is not None]
         if nearest and self.fired is not None and 0 < self.fired + nearest[0] - self.clock.time <= seconds:
             self.clock.time = self.fired + nearest[0]
             return True
-        # A closed port refuses at once; a dead host says nothing.
         self.clock.time += min(seconds, 0.5)
-        return False
+        return False if self.refuses else None
 
     def glance(self):
         return self.is_up(self.elapsed())

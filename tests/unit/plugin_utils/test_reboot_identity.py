@@ -40,8 +40,25 @@ def test_the_host_itself_is_seen_when_it_follows_the_other_server_at_once():
     assert outcome.timeline["ready"] <= host.fired - 1000.0 + 36.5
 
 
-def test_another_host_key_until_the_deadline_is_the_reason():
-    outcome, _host = reboot(down=3.0, stranger=(8.0, 999.0), answering=None)
+@pytest.mark.parametrize("refuses", [True, False])
+@pytest.mark.parametrize("banner_takes", [0.3, 0.7, 2.0])
+def test_a_slow_host_is_seen_as_soon_as_it_shows_its_banner(banner_takes, refuses):
+    outcome, host = reboot(answering=20.0, ready=20.0, banner_takes=banner_takes, refuses=refuses)
+    assert not outcome.failed
+    assert outcome.timeline["ready"] <= host.fired - 1000.0 + 21.5 + banner_takes
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_of_a_server_that_has_gone_for_good_nothing_is_remembered(refuses):
+    outcome, _host = reboot(down=3.0, stranger=(8.0, 60.0), answering=None, refuses=refuses)
+    assert (outcome.lost, outcome.timeline["answering"], outcome.host_key["after"]) == (True, None, None)
+    assert "another SSH server" not in outcome.msg
+
+
+@pytest.mark.parametrize("banner_takes", [0.05, 0.3, 0.7, 2.0])
+def test_another_host_key_until_the_deadline_is_the_reason(banner_takes):
+    """However long a banner takes: the last look before the deadline is a short one."""
+    outcome, _host = reboot(down=3.0, stranger=(8.0, 999.0), answering=None, banner_takes=banner_takes)
     assert (outcome.failed, outcome.lost, outcome.phase) == (True, True, "return")
     assert outcome.msg == (
         "the host is not back within 120 s: another SSH server answers: its host key is %s, and the host's was %s"
