@@ -168,7 +168,9 @@ notes:
   - Unlike M(ansible.builtin.reboot), the boot id is always compared, whatever O(boot_time_command) says, and must be
     one.
   - Unlike M(ansible.builtin.reboot), a shutdown that somebody inhibits is refused (O(ignore_inhibitors)).
-  - C(molly-guard) does not ask for the host's name, because nobody could answer. Its other checks may refuse.
+  - C(molly-guard) does not ask for the host's name, because nobody could answer. Where O(reboot_command) is one of the
+    programs that it stands in front of, such as C(reboot), its other checks may refuse. C(systemctl), which is asked on
+    hosts with systemd, it leaves alone.
 seealso:
   - module: fleetops.kexec.kexec_load
   - module: ansible.builtin.reboot
