@@ -61,4 +61,5 @@ def simulated() -> Iterator[Simulated]:
 
         yield start
         complaints = "".join(fleet.log() for fleet in fleets)
-    assert complaints == ""
+    # pytest shows what was compared in test modules only.
+    assert complaints == "", complaints

@@ -220,12 +220,19 @@ class SimulatedHost:
         if not self._hears(process.get_extra_info("connection")):
             await process.wait_closed()
             return
-        session = Session(process, self._folders)
+        heard = bytearray()
+
+        def listen(data: bytes) -> None:
+            if self.behaviour.dies_at and self._boot_id:
+                heard.extend(data)
+                if self.behaviour.dies_at.encode() in heard:
+                    self._die()
+
+        session = Session(process, self._folders, listen)
         self._sessions.add(session)
         try:
             await asyncio.sleep(self.behaviour.answer_seconds)
-            if self.behaviour.dies_at and self.behaviour.dies_at in session.command:
-                self._die()
+            listen(session.command.encode())
             await session.run(self.quick)
         finally:
             self._sessions.discard(session)

@@ -51,11 +51,15 @@ class Files(asyncssh.SFTPServer):
 
 
 class Session:
-    """A command that was asked for over SSH."""
+    """A command that was asked for over SSH.
 
-    def __init__(self, process: Process, folders: sandbox.Folders) -> None:
+    :param listen: is told what the command is given to read, before that reads it.
+    """
+
+    def __init__(self, process: Process, folders: sandbox.Folders, listen: Callable[[bytes], None]) -> None:
         self._process = process
         self._folders = folders
+        self._listen = listen
         self._child: asyncio.subprocess.Process | None = None
         self._cut = False
 
@@ -115,13 +119,18 @@ class Session:
         )
         code = await child.wait()
         feeding.cancel()
+        child.stdin.close()
+        # That it was ended before it had read all is an error, which somebody has to retrieve.
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            await asyncio.wait_for(child.stdin.wait_closed(), 1.0)
         return _shell_code(code)
 
     async def _feed(self, stdin: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncssh.Error):  # the command did not read all of it, or the client left
             while data := await self._process.stdin.read(_BLOCK):
+                self._listen(data)
+                # Not drained: who is cut off while he waits for that leaves an error that nobody retrieves.
                 stdin.write(data)
-                await stdin.drain()
         stdin.close()
 
     async def _with_terminal(self) -> int:

@@ -41,7 +41,8 @@ class Behaviour:
     answer_seconds: float = 0.0
     """How long each command waits before it is run."""
     dies_at: str = ""
-    """The host goes down for ever when a command is run that contains this text."""
+    """The host goes down for ever when a command is run that contains this text, or is given it to read, as a pipelined
+    module is."""
     new_host_key: bool = False
     """It comes back with another host key."""
     firing_hangs: bool = False
