@@ -168,6 +168,8 @@ notes:
   - Unlike M(ansible.builtin.reboot), the boot id is always compared, whatever O(boot_time_command) says, and must be
     one.
   - Unlike M(ansible.builtin.reboot), a shutdown that somebody inhibits is refused (O(ignore_inhibitors)).
+  - Unlike M(ansible.builtin.reboot), a host that cannot be reached has failed and is not unreachable, also where it was
+    so from the start. All return values are there, RV(phase) says how far it came, and C(rescue) runs.
   - C(molly-guard) does not ask for the host's name, because nobody could answer. Where O(reboot_command) is one of the
     programs that it stands in front of, such as C(reboot), its other checks may refuse. C(systemctl), which is asked on
     hosts with systemd, it leaves alone.

@@ -39,10 +39,10 @@ def simulate():
         host.close()
 
 
-def run(folder, host, arguments, then=(), **more):
+def run(folder, host, arguments, then=(), module="fleetops.kexec.kexec_reboot", **more):
     """One task against that host, and others after it: the last result of a reboot, and all that Ansible said."""
     show = {"ansible.builtin.debug": {"msg": "RESULT={{ fast_reboot_result | to_json | b64encode }}="}}
-    reboot = {"fleetops.kexec.kexec_reboot": arguments, "register": "fast_reboot_result", "ignore_errors": True}
+    reboot = {module: arguments, "register": "fast_reboot_result", "ignore_errors": True}
     play = {"hosts": "simulated", "gather_facts": False, "tasks": [reboot, *then, show]}
     (folder / "play.yml").write_text(json.dumps([play]))
     variables = {
@@ -59,6 +59,7 @@ def run(folder, host, arguments, then=(), **more):
         "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "playbooks/collections"),
         "ANSIBLE_HOME": str(folder / "home"),
         "ANSIBLE_HOST_KEY_CHECKING": "0",
+        "ANSIBLE_ACTION_PLUGINS": str(Path(__file__).parent / "action_plugins"),
     }
     command = ["ansible-playbook", "-vv", "-i", str(folder / "inventory.json"), str(folder / "play.yml")]
     ended = subprocess.run(
@@ -89,6 +90,18 @@ def test_a_reboot_is_proven_and_leaves_nothing_behind(simulate, tmp_path):
     assert moments == sorted(moments)
     assert ssh_processes(host.port) == [], "the ssh of the command that never ends"
     assert "down after" in output
+
+
+def test_the_clock_of_the_control_node_may_jump_meanwhile(simulate, tmp_path):
+    host = simulate(off=4.0)
+    result, _output = run(tmp_path, host, {"reboot_timeout": 60, "post_reboot_delay": 1}, module="jumping_reboot")
+    assert not result["failed"], result["msg"]
+    assert (result["rebooted"], host.fired) == (True, 1)
+    moments = list(result["timeline"].values())
+    assert None not in moments
+    assert moments == sorted(moments)
+    assert 3.0 < result["down_seconds"] < 60
+    assert 3 < result["elapsed"] < 60
 
 
 def test_another_ssh_server_is_waited_out(simulate, tmp_path):
