@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from simfleet import Behaviour
 from simfleet.fixture import Simulated
@@ -29,3 +31,20 @@ def test_the_log_has_each_event_once(simulated: Simulated) -> None:
     assert run.output.count("fatal: [sim002]: FAILED! => ") == 1
     assert "PLAY" not in run.output
     assert run.output.rstrip().endswith("1 rebooted, 1 failed")
+
+
+def test_ctrl_c_ends_it_at_once_and_the_same_command_goes_on(simulated: Simulated) -> None:
+    fleet = simulated(2, median_seconds=6.0)
+    running = fleet.start_playbook(environment=LOG)
+    fleet.wait_for_any("down")
+    running.interrupt()
+    interrupted = time.monotonic()
+    run = running.wait()
+    assert time.monotonic() - interrupted < 20
+    assert run.rc != 0
+    assert "User interrupted execution" in run.output
+    assert "Traceback" not in run.output
+    again = fleet.playbook(environment=LOG)
+    assert again.rc == 0
+    assert set(again.outcomes().values()) <= {"rebooted", "current"}
+    assert fleet.reboots() == dict.fromkeys(fleet.hosts, 1)

@@ -121,9 +121,18 @@ def ended(process: subprocess.Popen[str], record: Path) -> Run:
 
 def kill_with_all(pid: int) -> None:
     """End a process and all that it has started, at once and without a chance to tidy up."""
+    _signal_all(pid, signal.SIGKILL)
+
+
+def interrupt_with_all(pid: int) -> None:
+    """As Ctrl-C at a terminal: all that a command has started there hear of it."""
+    _signal_all(pid, signal.SIGINT)
+
+
+def _signal_all(pid: int, number: signal.Signals) -> None:
     threads = Path("/proc/%d/task" % pid)
     children = [int(child) for file in threads.glob("*/children") for child in file.read_text().split()]
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, number)
     for child in children:
         with contextlib.suppress(ProcessLookupError):  # it has ended with its parent
-            kill_with_all(child)
+            _signal_all(child, number)

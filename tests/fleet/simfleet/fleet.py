@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import asyncssh
-from ansible_run import CHECKOUT, Run, ended, start_playbook
+from ansible_run import CHECKOUT, Run, ended, interrupt_with_all, start_playbook
 
 from .simulator import SOCKET, SPEC
 from .spec import Behaviour, Event, FleetSpec, HostSpec
@@ -62,6 +62,10 @@ class RunningPlaybook:
         """As kill -9 does; what it has started goes on or notices."""
         self._process.kill()
         self._process.communicate()
+
+    def interrupt(self) -> None:
+        """As Ctrl-C does."""
+        interrupt_with_all(self._process.pid)
 
 
 class SimulatedFleet:
