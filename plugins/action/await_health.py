@@ -15,6 +15,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._health.awaiting im
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._health.check import BadCheck
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._health.terms import read_terms
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import AnsibleHost
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._module_action import QuietCleanup
 
 ARGUMENT_SPEC = {
     "checks": {"type": "raw", "required": True},
@@ -25,7 +26,7 @@ ARGUMENT_SPEC = {
 }
 
 
-class ActionModule(ActionBase):
+class ActionModule(QuietCleanup, ActionBase):
     _supports_check_mode = True
     _requires_connection = True
 

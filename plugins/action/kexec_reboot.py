@@ -15,11 +15,12 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._arguments import v
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._clock import MonotonicClock
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host import AnsibleHost, own_boot_id
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host_key import IS_AVAILABLE
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._module_action import QuietCleanup
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._reboot import Reboot
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._request import BadRequest, request_from
 
 
-class ActionModule(ActionBase):
+class ActionModule(QuietCleanup, ActionBase):
     _supports_check_mode = True
     _requires_connection = True
 

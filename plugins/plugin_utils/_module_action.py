@@ -13,7 +13,19 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action.normal import ActionModule as Normal
 
 
-class ModuleAction(Normal):
+class QuietCleanup:
+    """For an action on a host that may be gone when ansible-core tidies up there, beside its base class.
+
+    What the action has found out is its result. ansible-core would report the host as unreachable instead.
+    """
+
+    def cleanup(self, *arguments: Any, **named: Any) -> None:
+        """See ActionBase."""
+        with contextlib.suppress(AnsibleConnectionFailure):
+            super().cleanup(*arguments, **named)  # type: ignore[misc]
+
+
+class ModuleAction(QuietCleanup, Normal):
     """As ansible-core runs any module, with two differences.
 
     It is pipelined where nobody has said whether to pipeline: one SSH client on the control node instead of five.
@@ -43,11 +55,6 @@ class ModuleAction(Normal):
             return bool(self._connection.get_option_and_origin("pipelining", hostvars=variables)[1] == "default")
         except KeyError:  # a connection plugin that has no such option
             return False
-
-    def cleanup(self, *arguments: Any, **named: Any) -> None:
-        """See ActionBase."""
-        with contextlib.suppress(AnsibleConnectionFailure):
-            super().cleanup(*arguments, **named)  # type: ignore[no-untyped-call]
 
 
 def _was_refused(result: Mapping[str, Any]) -> bool:

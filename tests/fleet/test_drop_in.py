@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_run import Run
+from simfleet import Behaviour
 from simfleet.fixture import Simulated
 
 pytestmark = pytest.mark.fleet
@@ -55,6 +56,15 @@ def test_a_task_means_the_same_by_either_module(simulated: Simulated, name: str)
     assert type(our["elapsed"]) is type(their["elapsed"]) is int
     assert set(their) <= set(our), "a return value is missing"
     assert ours[1] == theirs[1]
+
+
+def test_a_host_that_is_lost_after_a_module_ran_on_it_is_told_as_such(simulated: Simulated) -> None:
+    """The module that unloads the image has left its folder there, which nobody can remove any more."""
+    fleet = simulated(1, {"sim001": Behaviour(comes_back="never")})
+    assert fleet.module("fleetops.kexec.kexec_load", {"rollback": "false"}).tasks[0].result["changed"]
+    run = fleet.module("fleetops.kexec.kexec_reboot", {"method": "firmware", "reboot_timeout": 8})
+    (task,) = run.tasks
+    assert (task.status, task.result.get("lost"), task.result.get("phase")) == ("ignored", True, "return"), run.output
 
 
 MESSAGE = 'it\'s "done"; $(touch /root/ran) `touch /root/ran` | > /root/ran\n\\n %s -n äöü'
