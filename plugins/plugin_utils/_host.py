@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeVar
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._call import Call, HostError, HostUnreachable
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._host_key import HostKey, HostKeyError, read_host_key
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._pipelining import Pipelining
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._watch import Knocker
 
 # Seconds for the first banner, at least.
@@ -118,6 +119,7 @@ class AnsibleHost:
         self._attempt: Pending[Answer] | None = None
         self._attempted = 0.0
         self._calls: list[Call[Any]] = []
+        self._pipelining: Pipelining | None = None
 
     def start(self, command: str) -> Pending[Answer]:
         """See Host."""
@@ -322,15 +324,20 @@ class AnsibleHost:
 
     def request(self, arguments: dict[str, Any]) -> Pending[dict[str, Any]]:
         """Let the host send a request itself: the arguments and the result of ansible.builtin.uri."""
-        return self._call(lambda: self._request(arguments))
+        if self._pipelining is None:
+            self._pipelining = Pipelining(self._action._connection, self._task_vars)
+        pipelining = self._pipelining
+        return self._call(lambda: self._request(arguments, pipelining))
 
-    def _request(self, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _request(self, arguments: dict[str, Any], pipelining: Pipelining) -> dict[str, Any]:
         # Otherwise the module would write its arguments, and what is secret in them, into the log of the host.
         quiet = copy.copy(self._action)
         quiet._task = self._action._task.copy()
         quiet._task.no_log = True
-        result: dict[str, Any] = quiet._execute_module(
-            module_name="ansible.builtin.uri", module_args=arguments, task_vars=self._task_vars
+        result = pipelining.run(
+            lambda: quiet._execute_module(
+                module_name="ansible.builtin.uri", module_args=arguments, task_vars=self._task_vars
+            )
         )
         if result.get("unreachable"):
             raise HostUnreachable("the host is unreachable: %s" % result.get("msg", "no reason given"))

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action.normal import ActionModule as Normal
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._pipelining import Pipelining
 
 
 class QuietCleanup:
@@ -26,12 +27,7 @@ class QuietCleanup:
 
 
 class ModuleAction(QuietCleanup, Normal):
-    """As ansible-core runs any module, with two differences.
-
-    It is pipelined where nobody has said whether to pipeline: one SSH client on the control node instead of five.
-    ansible-core's default is off, because sudo can be set to want a terminal (``requiretty``), and then there must be
-    none of it. Such a sudo refuses before anything has run, and the task goes the ordinary way. ansible-core 2.16 shows
-    its default as if somebody had given it (tried), so there it stays as it is.
+    """As ansible-core runs any module, but pipelined where nobody has said whether to.
 
     A host that is gone when ansible-core tidies up is unreachable, and has not failed. ansible-core 2.16 removes its
     folder on the host also after the connection has failed, and reports what that raises.
@@ -39,27 +35,5 @@ class ModuleAction(QuietCleanup, Normal):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """See ActionBase."""
-        if self._is_pipelining_undecided(task_vars or {}):
-            self._connection.set_option("pipelining", True)
-            result: dict[str, Any] = super().run(tmp, task_vars)  # type: ignore[no-untyped-call]
-            if not (self._connection.become and _was_refused(result)):
-                return result
-            self._connection.set_option("pipelining", False)
-        again: dict[str, Any] = super().run(tmp, task_vars)  # type: ignore[no-untyped-call]
-        return again
-
-    def _is_pipelining_undecided(self, variables: Mapping[str, Any]) -> bool:
-        if not self._connection.has_pipelining:
-            return False
-        try:
-            return bool(self._connection.get_option_and_origin("pipelining", hostvars=variables)[1] == "default")
-        except KeyError:  # a connection plugin that has no such option
-            return False
-
-
-def _was_refused(result: Mapping[str, Any]) -> bool:
-    """Whether sudo ended without the module's having run. Why, it says on standard error, in its own language.
-
-    ansible-core returns ``module_stdout`` only where it is no module's answer.
-    """
-    return result.get("module_stdout") == "" and result.get("rc") == 1
+        run: Callable[..., dict[str, Any]] = super().run
+        return Pipelining(self._connection, task_vars or {}).run(lambda: run(tmp, task_vars))

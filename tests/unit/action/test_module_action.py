@@ -1,13 +1,14 @@
 # Copyright (c) 2026, the fleetops.kexec authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A module's task as ansible-playbook runs it: pipelined where it can be, and on a host that goes away."""
+"""Modules as ansible-playbook runs them for us: pipelined where they can be, and on a host that goes away."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,17 @@ exec "$@"
 """
 
 
-def play(folder: Path, connection: str, module: str, **variables: Any) -> str:
-    """What a play of that one module printed, in check mode, should it run."""
+def play(
+    folder: Path, connection: str, module: str, arguments: Mapping[str, Any] | None = None, **variables: Any
+) -> str:
+    """What a play of that one module printed, which changes nothing, should it run."""
     tasks = [
-        {"fleetops.kexec." + module: {}, "register": "done", "ignore_unreachable": True, "ignore_errors": True},
+        {
+            "fleetops.kexec." + module: dict(arguments or {}),
+            "register": "done",
+            "ignore_unreachable": True,
+            "ignore_errors": True,
+        },
         {"ansible.builtin.debug": {"msg": "unreachable={{ done is unreachable }} parsed={{ 'rc' not in done }}"}},
     ]
     whole = {"hosts": "all", "gather_facts": False, "connection": connection, "vars": variables, "tasks": tasks}
@@ -95,7 +103,7 @@ def play(folder: Path, connection: str, module: str, **variables: Any) -> str:
     (folder / "sudo").write_text(SUDO)
     (folder / "sudo").chmod(0o755)
     done = subprocess.run(
-        ["ansible-playbook", "-i", connection + ",", "--check", "play.yml"],
+        ["ansible-playbook", "-i", connection + ",", "play.yml"],
         cwd=folder,
         env={
             **os.environ,
@@ -159,3 +167,39 @@ def test_what_the_host_says_without_sudo_is_not_tried_again(tmp_path):
     output = play(tmp_path, "noting", "kexec_info", ansible_python_interpreter="/usr/bin/python3")
     assert "parsed=False" in output, output
     assert commands(tmp_path) == ["pipelined"]
+
+
+ANSWERED_BY_THE_HOST = {
+    "checks": [{"url": "http://127.0.0.1:1/", "from": "host"}],
+    "timeout": 2,
+    "interval": 0.3,
+}
+
+
+@tells_its_default
+def test_each_request_from_the_host_goes_there_in_one_round(tmp_path):
+    output = play(
+        tmp_path, "noting", "await_health", ANSWERED_BY_THE_HOST, ansible_python_interpreter="/usr/bin/python3"
+    )
+    assert "not healthy within 2 s" in output, output
+    assert "refused" in output, output
+    assert set(commands(tmp_path)) == {"pipelined"}, "the second one too"
+    assert len(commands(tmp_path)) > 1
+
+
+@tells_its_default
+def test_where_sudo_wants_a_terminal_a_request_from_the_host_goes_the_ordinary_way(tmp_path):
+    (tmp_path / "requiretty").touch()
+    output = play(
+        tmp_path,
+        "noting",
+        "await_health",
+        ANSWERED_BY_THE_HOST,
+        ansible_python_interpreter="/usr/bin/python3",
+        ansible_become=True,
+        ansible_become_exe=str(tmp_path / "sudo"),
+    )
+    assert "not healthy within 2 s" in output, output
+    assert "refused" in output, output
+    assert commands(tmp_path)[0] == "pipelined"
+    assert set(commands(tmp_path)[1:]) == {"plain"}, "sudo is asked without a terminal once"
