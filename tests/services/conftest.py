@@ -18,6 +18,7 @@ import pytest
 import yaml
 from ansible_run import run_playbook
 
+AS_IN_A_ROLL = {"gather_facts": False, "ignore_unreachable": True}
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 
 
@@ -49,7 +50,7 @@ class Hooks:
         inventory = self._folder / "inventory.yml"
         inventory.write_text(yaml.safe_dump({"all": {"hosts": self._hosts}}))
         playbook = self._folder / "playbook.yml"
-        playbook.write_text(yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "tasks": tasks}]))
+        playbook.write_text(yaml.safe_dump([{"hosts": hosts, **AS_IN_A_ROLL, "tasks": tasks}]))
         return run_playbook(
             inventory,
             str(playbook),

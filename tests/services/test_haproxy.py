@@ -314,3 +314,28 @@ def test_a_host_that_one_load_balancer_cannot_drain_is_put_back_at_the_others(si
     assert "cannot talk to HAProxy at /nowhere" in run.output
     assert [task.result["changed"] for task in run.of("haproxy_server")][-1] is True
     assert site.status("web", "web1") == "UP"
+
+
+UNREACHABLE = {
+    "ansible_connection": "ssh",
+    "ansible_host": "127.0.0.1",
+    "ansible_port": 1,
+    "ansible_ssh_args": "-F none",
+}
+
+
+def test_a_load_balancer_that_cannot_be_reached_is_named_and_the_host_put_back_at_the_others(site, balanced):
+    balanced.add_host("lb2", **UNREACHABLE)
+    run = balanced.run("haproxy_drain.yml", haproxy_hosts="lb1, lb2")
+    assert run.rc == 2
+    assert "web1 was not drained at lb2, which cannot be reached" in run.tasks[-1].result["msg"]
+    assert site.status("web", "web1") == "UP"
+
+
+def test_a_host_that_is_still_out_of_service_at_one_load_balancer_has_failed(site, balanced):
+    assert balanced.run("haproxy_drain.yml").rc == 0
+    balanced.add_host("lb2", **UNREACHABLE)
+    run = balanced.run("haproxy_ready.yml", haproxy_hosts="lb2, lb1")
+    assert run.rc == 2
+    assert "web1 is still out of service at lb2, which cannot be reached" in run.tasks[-1].result["msg"]
+    assert site.status("web", "web1") == "UP", "at the other one it is back"
