@@ -32,10 +32,10 @@ class Hooks:
     def add_host(self, name, **variables):
         self._hosts[name] = {**LOCAL, **variables}
 
-    def run(self, *hooks, hosts="web1", then_fail=False, arguments=(), **variables):
+    def run(self, *hooks, hosts="web1", between=None, arguments=(), **variables):
         """Run hooks one after the other in one play.
 
-        :param then_fail: whether a task fails after the first hook.
+        :param between: a task that runs after the first hook.
         :param variables: the role's inputs, without their prefix.
         """
         tasks = [
@@ -45,8 +45,8 @@ class Hooks:
             }
             for hook in hooks
         ]
-        if then_fail:
-            tasks.insert(1, {"name": "Reboot", "ansible.builtin.fail": {"msg": "the host did not come back"}})
+        if between is not None:
+            tasks.insert(1, {"name": "Reboot", **between})
         inventory = self._folder / "inventory.yml"
         inventory.write_text(yaml.safe_dump({"all": {"hosts": self._hosts}}))
         playbook = self._folder / "playbook.yml"

@@ -27,6 +27,10 @@ PASSWORD = "open sesame"
 HASH = "$2b$04$fXiytGKo6AbZ9CILqH6eqeAr5HtmE/rx.l.yi6dRuBQEIWfJ7OBPu"
 
 
+FAIL = {"ansible.builtin.fail": {"msg": "the host did not come back"}}
+WAIT = {"ansible.builtin.wait_for": {"timeout": 3}}
+
+
 class Alertmanager:
     """One that wants a password."""
 
@@ -106,11 +110,27 @@ def test_a_silence_is_for_the_host_alone_and_ends_on_success(silencing, alertman
 def test_a_silence_stays_until_its_end_when_the_host_fails(silencing, alertmanager):
     before = {silence["id"] for silence in alertmanager.silences()}
     hooks = ("alertmanager_silence.yml", "alertmanager_unsilence.yml")
-    run = silencing.run(*hooks, then_fail=True, alertmanager_host="db1", alertmanager_seconds="1800")
+    run = silencing.run(*hooks, between=FAIL, alertmanager_host="db1", alertmanager_seconds="1800")
     assert run.rc == 2
     (left,) = (silence for silence in alertmanager.silences() if silence["id"] not in before)
     assert left["matchers"][0]["value"] == "db1(:[0-9]+)?"
     assert 1200 < seconds_left(left) <= 1800
+
+
+def test_a_silence_that_has_ended_meanwhile_does_not_fail_the_host(silencing, alertmanager):
+    hooks = ("alertmanager_silence.yml", "alertmanager_unsilence.yml")
+    before = len(alertmanager.silences("expired"))
+    run = silencing.run(*hooks, between=WAIT, alertmanager_host="db2", alertmanager_seconds=2)
+    assert len(alertmanager.silences("expired")) == before + 1
+    assert run.rc == 0
+
+
+def test_an_alertmanager_that_is_gone_fails_the_host(silencing):
+    hooks = ("alertmanager_silence.yml", "alertmanager_unsilence.yml")
+    elsewhere = {"ansible.builtin.set_fact": {"fast_reboot_alertmanager_url": "http://127.0.0.1:1"}}
+    run = silencing.run(*hooks, between=elsewhere)
+    assert run.rc == 2
+    assert "refused" in run.of("uri")[-1].result["msg"]
 
 
 # One run for all of them, each a host of its own.
