@@ -128,3 +128,15 @@ def test_a_hundred_hosts_are_surveyed_and_left_alone(simulated: Simulated) -> No
     assert "100 hosts: 100 current" in run.output
     assert fleet.reboots() == {}
     print("controller: %.1f s of CPU; simulator: %.1f s" % (run.cpu_seconds, fleet.cpu_seconds()))
+
+
+def test_a_host_whose_kernel_packages_fail_is_refused_whatever_objections_are_given(simulated: Simulated) -> None:
+    fleet = simulated(2)
+    # As AWX passes on a question that was left blank.
+    run = fleet.playbook(
+        playbook="playbooks/kernel_update.yml", kernel_update_packages=["no-such-package"], fast_reboot_objections=""
+    )
+    assert run.rc != 0
+    assert run.outcomes() == dict.fromkeys(fleet.hosts, "refused")
+    assert fleet.reboots() == {}
+    assert "its kernel packages were not updated" in said(run.output)
