@@ -22,8 +22,8 @@ MOST_TASKS_PER_HOST = 10
 # seconds; tests/bench/test_notice.py measures the watch itself.
 MOST_SECONDS_TO_NOTICE = 2.0
 LOGINS_TO_NOTICE = 12
-"""Many, because a host has more to do right after its boot than when a login is timed, and this computer other work perhaps.
-How soon a return is noticed is measured by tests/bench/test_notice.py."""
+"""Many, because a host has more to do right after its boot than when a login is timed, and this computer perhaps other
+work. How soon a return is noticed is measured by tests/bench/test_notice.py."""
 
 
 def tasks_of(run: Run, host: str) -> list[str]:
