@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -34,6 +35,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_inp
     policy_as_text,
     read_policy,
 )
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.role_inputs import BadInput, check_inputs
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.show import plan_text
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store import Store
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._table import TableError, terminal_width
@@ -44,6 +46,7 @@ ARGUMENT_SPEC = {
     "uses": {"type": "list", "elements": "str", "default": []},
     "method": {"type": "str"},
     "fallback": {"type": "str"},
+    "inputs_of": {"type": "str"},
     "health": {"type": "str"},
     "forget_others": {"type": "bool", "default": False},
     "reports": {"type": "list", "elements": "str", "default": []},
@@ -61,12 +64,16 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         arguments = validated(ARGUMENT_SPEC, self._task.args)
         task_vars = task_vars or {}
-        hostvars, hosts, rollout = task_vars["hostvars"], arguments["hosts"], arguments["rollout"]
+        hosts, rollout = arguments["hosts"], arguments["rollout"]
+        # Once for each host: each look into hostvars gathers all of its variables.
+        hostvars = {host: task_vars["hostvars"][host] for host in hosts}
         inputs = {name: arguments[name] for name in DEFAULTS}
         try:
             for path in filter(None, arguments["reports"]):
                 place("reports", path)
-            self._check_health(arguments["health"], hosts, task_vars)
+            if arguments["inputs_of"] is not None:
+                check_inputs(arguments["inputs_of"], hosts, self._input_of(hostvars, task_vars))
+            self._check_health(arguments["health"], hostvars, task_vars)
             policy = read_policy(inputs)
             variable = policy.failure_domain
             domains = read_domains(variable, {host: hostvars[host].get(variable) for host in hosts})
@@ -75,7 +82,7 @@ class ActionModule(ActionBase):
                 domains,
                 int(task_vars["ansible_forks"]),
                 datetime.now(timezone.utc),
-                firmware_allowed={host for host in hosts if self._may_fall_back(host, arguments, task_vars)},
+                firmware_allowed={host for host in hosts if self._may_fall_back(host, arguments, hostvars, task_vars)},
             )
             store = None
             if rollout is not None and not self._task.check_mode:
@@ -87,20 +94,31 @@ class ActionModule(ActionBase):
                 entries = entries_of(plan, domains)
                 open_rollout(store, rollout, policy_as_text(inputs), entries, arguments["forget_others"])
             Display().display(plan_text(plan, terminal_width()))
-        except (BadCheck, FileError, PolicyError, StoreError, TableError) as error:
+        except (BadCheck, BadInput, FileError, PolicyError, StoreError, TableError) as error:
             raise AnsibleActionFail(str(error))
         uses = used(arguments["uses"], [task_vars, *(hostvars[host] for host in hosts)])
         return {"changed": False, "rollout": rollout, "uses": uses, **plan.as_result()}
 
-    def _check_health(self, name: str | None, hosts: list[str], task_vars: dict[str, Any]) -> None:
+    def _input_of(self, hostvars: Mapping[str, Any], task_vars: dict[str, Any]) -> Callable[[str, str], Any]:
+        own = task_vars["inventory_hostname"]
+
+        def value(host: str, name: str) -> Any:
+            """A host's input. hostvars knows nothing of the play's variables, which this task sees for its own host."""
+            return self._templar.template(task_vars[name]) if host == own else hostvars[host][name]
+
+        return value
+
+    def _check_health(self, name: str | None, hostvars: Mapping[str, Any], task_vars: dict[str, Any]) -> None:
         """See that all that will be asked of hosts can be. Raises BadCheck."""
         if name is not None:
-            given = (task_vars["hostvars"][host].get(name) for host in hosts)
+            given = (variables.get(name) for variables in hostvars.values())
             for checks in filter(None, (self._templar.template(task_vars.get(name)), *given)):
                 read_checks(checks)
 
-    def _may_fall_back(self, host: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> bool:
-        own, hostvars = task_vars["inventory_hostname"], task_vars["hostvars"]
+    def _may_fall_back(
+        self, host: str, arguments: dict[str, Any], hostvars: Mapping[str, Any], task_vars: dict[str, Any]
+    ) -> bool:
+        own = task_vars["inventory_hostname"]
         values = []
         for name in (arguments["method"], arguments["fallback"]):
             given = {other: hostvars[other][name] for other in (own, host) if name in hostvars[other]}

@@ -28,6 +28,7 @@ ARGUMENT_SPEC = {
     "state": {"type": "str", "required": True, "choices": ["acquired", "released"]},
     "rollout": {"type": "str", "required": True},
     "store": {"type": "str", "no_log": True},
+    "plan": {"type": "str"},
     "outcome": {"type": "str", "choices": list(OUTCOMES)},
     "reason": {"type": "str", "default": ""},
     "results": {"type": "dict"},
@@ -53,9 +54,11 @@ class ActionModule(ActionBase):
             arguments.update(outcome=turn.name, reason=turn.reason)
         if arguments["poll_seconds"] <= 0:
             raise AnsibleActionFail("poll_seconds is %g; it must be more than 0" % arguments["poll_seconds"])
-        if self._task.check_mode:
-            return _released(False, arguments) if releases else as_result(None, 0.0, utc_now())
         host, forks = task_vars["inventory_hostname"], int(task_vars["ansible_forks"])
+        # Not by a template: what that would make of a plan grows with the fleet.
+        planned = task_vars[arguments["plan"]]["planned"].get(host) if arguments["plan"] else None
+        if self._task.check_mode:
+            return _released(False, arguments) if releases else as_result(None, 0.0, utc_now(), planned)
         controller = os.getppid()
         holder = holder_of(controller)
         waiting = Waiting(
@@ -84,7 +87,7 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(refusal)
             waiting.clock.sleep(first_pause(batch.index(host), forks))
             answer = waiting.for_slot(store, rollout, host, holder)
-            return as_result(answer, time.monotonic() - start, utc_now())
+            return as_result(answer, time.monotonic() - start, utc_now(), planned)
         except StoreError as error:
             raise AnsibleActionFail(str(error))
 

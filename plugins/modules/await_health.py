@@ -258,4 +258,8 @@ elapsed:
   description: Seconds that it took.
   returned: when checks were asked
   type: float
+at:
+  description: When it ended, in ISO 8601 and UTC by the control node's clock.
+  returned: when checks were asked
+  type: str
 """

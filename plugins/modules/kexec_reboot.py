@@ -136,6 +136,35 @@ options:
     description: Whether systemd units that have failed, and had not before the reboot, are a failure, not a warning.
     type: bool
     default: false
+  health:
+    description:
+      - What must hold after the reboot, before it counts as done, as M(fleetops.kexec.await_health) waits for it. It is
+        read before anything is done to the host. O(reboot_timeout) does not count here.
+      - Units that had failed before the reboot are no new ones to a check for new failed units.
+    type: dict
+    suboptions:
+      checks:
+        description: As the option O(fleetops.kexec.await_health#module:checks), also as text in YAML or JSON.
+        type: raw
+        required: true
+      timeout:
+        description: Seconds within which all of them must hold.
+        type: float
+        default: 300
+      consecutive:
+        description: How many looks in a row they must hold.
+        type: int
+        default: 1
+      interval:
+        description: Seconds between two looks.
+        type: float
+        default: 0.5
+  commit:
+    description:
+      - Whether the kernel is accepted at the end, as M(fleetops.kexec.kexec_commit) does it. A host that fails before
+        keeps its rollback net.
+    type: bool
+    default: false
   resume:
     description:
       - The result of an earlier task of this module that has lost the host (RV(lost)). The host is not asked to reboot,
@@ -175,6 +204,8 @@ notes:
     hosts with systemd, it leaves alone.
 seealso:
   - module: fleetops.kexec.kexec_load
+  - module: fleetops.kexec.await_health
+  - module: fleetops.kexec.kexec_commit
   - module: ansible.builtin.reboot
 """
 
@@ -199,6 +230,15 @@ EXAMPLES = r"""
     settle_timeout: 120
     fail_on_new_failed_units: true
     test_command: curl --fail --silent http://localhost/health
+
+- name: Start what is staged, see that the service is well, and accept the kernel, all in one task
+  fleetops.kexec.kexec_reboot:
+    method: kexec
+    health:
+      checks:
+        - url: http://localhost/health
+      timeout: 120
+    commit: true
 
 - name: Reboot, and cycle the power of a host that does not come back
   block:
@@ -269,8 +309,8 @@ lost:
 phase:
   description:
     - The part of the work that it reached, or in which it failed.
-    - V(check), where the host was left alone, V(request), V(down) for going down, V(return), V(proof), or V(test) for
-      O(boot_time_command), O(test_command) and failed units.
+    - V(check), where the host was left alone, V(request), V(down) for going down, V(return), V(proof), V(test) for
+      O(boot_time_command), O(test_command) and failed units, V(health), or V(commit).
   returned: always
   type: str
 release:
@@ -375,6 +415,14 @@ down_seconds:
   description: Seconds from RV(timeline.down) to RV(timeline.ready), or null where one of them was not seen.
   returned: always
   type: float
+health:
+  description: The result of M(fleetops.kexec.await_health) for O(health), or null where that did not begin.
+  returned: always
+  type: dict
+commit:
+  description: The result of M(fleetops.kexec.kexec_commit) for O(commit), or null where that did not begin.
+  returned: always
+  type: dict
 elapsed:
   description: Whole seconds that the task took.
   returned: always
@@ -421,6 +469,16 @@ ARGUMENT_SPEC = {
     "poll_interval": {"type": "float", "default": 0.5},
     "settle_timeout": {"type": "float", "default": 0},
     "fail_on_new_failed_units": {"type": "bool", "default": False},
+    "health": {
+        "type": "dict",
+        "options": {
+            "checks": {"type": "raw", "required": True},
+            "timeout": {"type": "float", "default": 300},
+            "consecutive": {"type": "int", "default": 1},
+            "interval": {"type": "float", "default": 0.5},
+        },
+    },
+    "commit": {"type": "bool", "default": False},
     "resume": {"type": "dict"},
 }
 

@@ -41,6 +41,11 @@ options:
   fallback:
     description: The name of the variable that holds a host's O(fleetops.kexec.kexec_reboot#module:fallback).
     type: str
+  inputs_of:
+    description:
+      - The name of a role of this collection. Its inputs are checked against its argument specs for every host, as
+        ansible-core would do it by a task for each of them. Where one cannot be meant, nothing is planned at all.
+    type: str
   health:
     description:
       - The name of a variable with checks for M(fleetops.kexec.await_health). Where they cannot be meant, for any host,

@@ -31,6 +31,10 @@ options:
   store:
     description: As the option O(fleetops.kexec.rollout_plan#module:store).
     type: str
+  plan:
+    description:
+      - The name of a variable with the result of M(fleetops.kexec.rollout_plan), for RV(planned).
+    type: str
   outcome:
     description:
       - How the host's turn ended. O(state=released) needs it or O(results).
@@ -149,6 +153,12 @@ waited_seconds:
   description: How long the host waited.
   returned: success, with O(state=acquired)
   type: float
+planned:
+  description:
+    - The host's line of O(plan), as RV(fleetops.kexec.rollout_plan#module:planned) has it, or null. So the tasks of its
+      turn need not look into a plan that is as long as the fleet.
+  returned: success, with O(state=acquired)
+  type: dict
 at:
   description: When the answer was given, or the slot was released, in ISO 8601 and UTC by the control node's clock.
   returned: success

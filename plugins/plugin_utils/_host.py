@@ -324,10 +324,13 @@ class AnsibleHost:
 
     def request(self, arguments: dict[str, Any]) -> Pending[dict[str, Any]]:
         """Let the host send a request itself: the arguments and the result of ansible.builtin.uri."""
+        pipelining = self._pipelined()
+        return self._call(lambda: self._request(arguments, pipelining))
+
+    def _pipelined(self) -> Pipelining:
         if self._pipelining is None:
             self._pipelining = Pipelining(self._action._connection, self._task_vars)
-        pipelining = self._pipelining
-        return self._call(lambda: self._request(arguments, pipelining))
+        return self._pipelining
 
     def _request(self, arguments: dict[str, Any], pipelining: Pipelining) -> dict[str, Any]:
         # Otherwise the module would write its arguments, and what is secret in them, into the log of the host.
@@ -342,6 +345,18 @@ class AnsibleHost:
         if result.get("unreachable"):
             raise HostUnreachable("the host is unreachable: %s" % result.get("msg", "no reason given"))
         return result
+
+    def accept_kernel(self) -> dict[str, Any]:
+        """The result of kexec_commit, which has failed where the host goes away meanwhile."""
+        try:
+            result: dict[str, Any] = self._pipelined().run(
+                lambda: self._action._execute_module(
+                    module_name="fleetops.kexec.kexec_commit", module_args={}, task_vars=self._task_vars
+                )
+            )
+        except AnsibleConnectionFailure as error:
+            return {"failed": True, "msg": "the host is unreachable: %s" % error}
+        return {**result, "failed": bool(result.get("failed") or result.get("unreachable"))}
 
     def end(self) -> None:
         """See Host."""

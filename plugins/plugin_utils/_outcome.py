@@ -55,7 +55,7 @@ class Outcome:
     failed: bool = False
     msg: str = ""
     phase: str = "check"
-    """check, request, down, return, proof or test: where it is, or where it failed."""
+    """check, request, down, return, proof, test, health or commit: where it is, or where it failed."""
     rebooted: bool = False
     asked: dict[str, str | None] = field(
         default_factory=lambda: {"method": None, "token": None, "release": None, "build": None, "not_kexec": None}
@@ -77,6 +77,10 @@ class Outcome:
         default_factory=lambda: {"requested": None, "down": None, "answering": None, "ready": None}
     )
     down_seconds: float | None = None
+    health: dict[str, Any] | None = None
+    """The result of awaiting health; None where that did not begin."""
+    commit: dict[str, Any] | None = None
+    """The result of accepting the kernel; None where that did not begin."""
     elapsed: float = 0.0
     warnings: list[str] = field(default_factory=list)
     """Ansible shows them by itself."""

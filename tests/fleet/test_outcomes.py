@@ -93,6 +93,12 @@ FAILURES: dict[str, tuple[dict[str, Any], str, str, int]] = {
     ),
     "it never returns": ({"comes_back": "never", "down_looks": "silent"}, "lost", "did not come back within 8 s", 1),
     "it dies while its kernel is being staged": ({"dies_at": "kexec_load"}, "unreachable", "", 0),
+    "it dies while its kernel is being accepted": (
+        {"dies_at": "kexec_commit"},
+        "failed",
+        "the new kernel runs, but could not be accepted: the host is unreachable",
+        1,
+    ),
 }
 
 
@@ -105,6 +111,18 @@ def test_one_that_fails_is_the_last_that_goes_down(simulated: Simulated, name: s
     assert run.outcomes() == {"sim001": outcome, "sim002": "deferred", "sim003": "deferred"}
     assert sentence in said(run.output)
     assert fleet.reboots() == ({"sim001": asked} if asked else {})
+
+
+def test_an_input_that_cannot_be_meant_is_told_with_its_hosts_before_anybody_goes_down(simulated: Simulated) -> None:
+    fleet = simulated(4)
+    for host in ("sim002", "sim003"):
+        (fleet.inventory.parent / "host_vars").mkdir(exist_ok=True)
+        (fleet.inventory.parent / "host_vars" / (host + ".yml")).write_text("fast_reboot_method: kexek\n")
+    run = fleet.playbook()
+    assert run.rc != 0
+    assert "value of fast_reboot_method must be one of" in said(run.output)
+    assert "got: kexek (on sim002, sim003)" in said(run.output)
+    assert fleet.reboots() == {}
 
 
 def test_where_a_host_is_unreachable_nobody_goes_down(simulated: Simulated) -> None:

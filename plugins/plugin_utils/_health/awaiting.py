@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._clock import Clock, Deadline
@@ -62,6 +63,7 @@ class Awaiting:
             "checks": [self._report(number) for number in range(len(self._terms.checks))],
             "looks": looks,
             "elapsed": self._deadline.elapsed(),
+            "at": datetime.now(timezone.utc).isoformat(),
         }
 
     def _first_that_does_not_hold(self) -> int | None:

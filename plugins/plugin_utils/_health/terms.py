@@ -47,5 +47,5 @@ def read_terms(arguments: Mapping[str, Any]) -> Terms:
         timeout=arguments["timeout"],
         consecutive=arguments["consecutive"],
         interval=arguments["interval"],
-        failed_units_before=tuple(arguments["failed_units_before"]),
+        failed_units_before=tuple(arguments.get("failed_units_before", ())),
     )

@@ -169,7 +169,8 @@ _WORDS = ("msg", "module_stderr", "stderr", "module_stdout", "stdout")
 
 def _last_words(results: Results, reason: str) -> str:
     """All that the task said which failed first, where it is more than the reason."""
-    turn = (results.survey, results.staged, results.reboot, results.commit, results.health)
+    # A reboot that includes awaiting health and accepting the kernel has failed where they have.
+    turn = (results.survey, results.staged, results.health, results.commit, results.reboot)
     failed = next((result for result in turn if result.get("failed") or result.get("unreachable")), {})
     said = [str(failed[name]).strip() for name in _WORDS if failed.get(name)]
     said += [str(held_out["answer"])] if (held_out := failed.get("held_out")) else []

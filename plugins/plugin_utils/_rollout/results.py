@@ -36,7 +36,10 @@ class Results:
 
 def results_from(variables: Mapping[str, Any], names: Mapping[str, str | None]) -> Results:
     """Those that are registered among a host's variables. :param names: of the variables, by the field of Results."""
-    return Results(**{name: variables.get(variable) or {} for name, variable in names.items() if variable})
+    registered = {name: variables.get(variable) or {} for name, variable in names.items() if variable}
+    # A reboot may have included what otherwise are tasks of their own.
+    included = {name: registered.get("reboot", {}).get(name) for name in ("health", "commit")}
+    return Results(**{name: result for name, result in [*included.items(), *registered.items()] if result})
 
 
 def outcomes_of(plan: Plan, results: Mapping[str, Results]) -> dict[str, Outcome]:

@@ -11,7 +11,7 @@ as one would alone, so a slot that becomes free is taken soon, and the cost does
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -108,8 +108,17 @@ def poll_pause(poll_seconds: float, waiting: int, chance: float) -> float:
     return poll_seconds * slowdown * (0.75 + 0.5 * chance)
 
 
-def as_result(answer: Admit | Stop | Ended | None, waited_seconds: float, at: datetime) -> dict[str, Any]:
-    """For Ansible. :param answer: None in check mode, in which no slot is taken. :param at: when it was given."""
+def as_result(
+    answer: Admit | Stop | Ended | None,
+    waited_seconds: float,
+    at: datetime,
+    planned: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """For Ansible.
+
+    :param answer: None in check mode, in which no slot is taken. :param at: when it was given.
+    :param planned: the host's line of the plan.
+    """
     opens = answer.opens if isinstance(answer, Stop) else None
     ended = answer if isinstance(answer, Ended) else None
     return {
@@ -122,6 +131,7 @@ def as_result(answer: Admit | Stop | Ended | None, waited_seconds: float, at: da
         "reason": "no slot is taken in check mode" if answer is None else answer.reason,
         "waited_seconds": round(waited_seconds, 3),
         "at": at.isoformat(),
+        "planned": planned,
     }
 
 

@@ -130,7 +130,12 @@ def rescue(folder, task):
     """The role's rescue with this task of the user's."""
     (folder / "user.yml").write_text(json.dumps([task]))
     role = {"name": "fleetops.kexec.fast_reboot", "tasks_from": "rescue"}
-    inputs = {"fast_reboot_rescue_host": str(folder / "user.yml"), "fast_reboot_rescue_timeout": 120}
+    inputs = {
+        "fast_reboot_rescue_host": str(folder / "user.yml"),
+        "fast_reboot_rescue_timeout": 120,
+        # What was asked for comes from the first result. So there is nothing to accept: this host runs no modules.
+        "fast_reboot_method": "firmware",
+    }
     return [{"ansible.builtin.include_role": role, "vars": inputs}]
 
 
