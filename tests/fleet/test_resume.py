@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -58,15 +56,3 @@ def test_a_host_that_has_rolled_back_meanwhile_is_found_as_such(simulated: Simul
     assert run.outcomes() == {"sim001": "rolled_back", "sim002": "deferred", "sim003": "deferred"}
     assert "it runs its old kernel %s again, and %s did not come up" % (OLDER, NEWER) in " ".join(run.output.split())
     assert fleet.reboots() == {"sim001": 1}
-
-
-@pytest.mark.soak
-def test_fifty_kills(simulated: Simulated) -> None:
-    moments = random.Random(5)
-    for kill in range(50):
-        fleet = simulated(30, median_seconds=2.0, seed=kill)
-        killed = fleet.start_playbook("--forks", "10", **LIMITS)
-        time.sleep(moments.uniform(2.0, 90.0))
-        killed.kill()
-        finished(fleet, **LIMITS)
-        fleet.close()

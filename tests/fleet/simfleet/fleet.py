@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
@@ -17,13 +18,14 @@ from pathlib import Path
 from typing import IO, Any
 
 import asyncssh
-from ansible_run import CHECKOUT, Run, ended, interrupt_with_all, start_playbook
+from ansible_run import CHECKOUT, Run, ended, interrupt_with_all, kill_with_all, start_playbook
 
 from .simulator import SOCKET, SPEC
 from .spec import Behaviour, Event, FleetSpec, HostSpec
 
 _NETWORK = 127 << 24 | 77 << 16
 _MOST_SECONDS_TO_START = 120.0
+_MOST_BYTES_SAID = 1 << 20
 
 
 class SimulatorError(Exception):
@@ -53,15 +55,42 @@ class RunningPlaybook:
     def __init__(self, process: subprocess.Popen[str], record: Path) -> None:
         self._process = process
         self._record = record
+        # Nobody reads before its end what it says.
+        fcntl.fcntl(self._output, fcntl.F_SETPIPE_SZ, _MOST_BYTES_SAID)
+
+    @property
+    def _output(self) -> IO[str]:
+        assert self._process.stdout is not None
+        return self._process.stdout
 
     def wait(self) -> Run:
         """Its end, and what it has done."""
         return ended(self._process, self._record)
 
-    def kill(self) -> None:
-        """As kill -9 does; what it has started goes on or notices."""
-        self._process.kill()
-        self._process.communicate()
+    def ends_within(self, seconds: float) -> bool:
+        """Whether it ends by itself so soon."""
+        deadline = time.monotonic() + seconds
+        # Not reaped, because wait() has to.
+        while os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def kill(self, with_all: bool = False) -> None:
+        """As kill -9 does, without waiting for anything but its end: what it has started goes on, or notices.
+
+        :param with_all: whether all that it has started is killed too, as when a container ends.
+        """
+        if with_all:
+            kill_with_all(self._process.pid)
+        else:
+            self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """Let nobody hear what is still said by processes that it has left behind."""
+        self._output.close()
 
     def interrupt(self) -> None:
         """As Ctrl-C does."""
@@ -88,6 +117,7 @@ class SimulatedFleet:
         self._folder = folder
         self._specs = hosts
         self._runs = 0
+        self._playbooks: list[RunningPlaybook] = []
         key = asyncssh.generate_private_key("ssh-ed25519")
         key.write_private_key(folder / "id")
         (folder / "id").chmod(0o600)
@@ -140,6 +170,8 @@ class SimulatedFleet:
 
     def close(self) -> None:
         """End it, and wait for that. Once more does no harm."""
+        for playbook in self._playbooks:
+            playbook.close()
         self._process.terminate()
         # From Python 3.12 on, a server that ends waits for its connections to be closed.
         if self._control is not None:
@@ -270,7 +302,8 @@ class SimulatedFleet:
         record = self._folder / ("tasks%d.jsonl" % self._runs)
         own = {"ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._folder / "cp"), **(environment or {})}
         process = start_playbook(self.inventory, playbook, arguments, variables, record, own, used)
-        return RunningPlaybook(process, record)
+        self._playbooks.append(RunningPlaybook(process, record))
+        return self._playbooks[-1]
 
     def module(
         self,
