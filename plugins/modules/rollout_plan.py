@@ -91,6 +91,7 @@ options:
       - Numbers or percentages of O(hosts), none smaller than the one before, as a list or as text such as V(1,5%,25%).
       - Until so many hosts have been proven, no more than so many are tried; then the next stage begins, and after the
         last one the rest. A host that failed does not count as tried.
+      - The plan tells in which stage each host is expected. Unlike canaries, hosts may change places.
     type: raw
   max_failures:
     description:
@@ -114,8 +115,10 @@ options:
   canaries_per_class:
     description:
       - How many hosts of each class of hardware (RV(fleetops.kexec.kexec_info#module:kexec.hardware)) must have been
-        proven before the others of the class are tried. Where one fails, another takes its place, as far as
-        O(max_failures) allows.
+        proven before the others of the class are tried.
+      - They are those that the plan names, the first of the class in its order. Another host takes the place of one
+        that fails, as far as O(max_failures) allows, that may not go down in this run, or that has not asked
+        M(fleetops.kexec.rollout_slot) for two minutes while others waited for it.
     type: raw
     default: 1
   soak_seconds:

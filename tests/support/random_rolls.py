@@ -19,7 +19,14 @@ from typing import Any
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database import Database
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import Holder
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.opening import Entry, look, open_rollout
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import Admit, Answer, Stop, Wait, admit
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import (
+    Admit,
+    Answer,
+    Stop,
+    Wait,
+    admit,
+    places_kept,
+)
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_input import policy_as_text, read_policy
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
     ABSENT,
@@ -30,6 +37,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout im
     SUCCEEDED,
     Candidate,
     Group,
+    Kept,
     Policy,
     Rollout,
     Stopped,
@@ -39,6 +47,9 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout im
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store import Ended, Store
 
 MIDNIGHT = datetime(2026, 11, 2, tzinfo=timezone.utc)
+NEVER = float("inf")
+# A host that waits asks at least so often; see waiting.py.
+ASKS_EVERY = 60
 EXPECTED_SECONDS = 60
 DEADLINE_SECONDS = 300
 
@@ -53,6 +64,8 @@ class Record:
     deadline: float = 0.0
     ended_at: float = 0.0
     outcome: str | None = None
+    kept_until: float | None = None
+    """Of a planned canary; infinity while nobody waits for it."""
 
 
 @dataclass
@@ -94,12 +107,23 @@ def make_case(rng: random.Random) -> Case:
     case.orders = rng.choice([[names], [names[::2], names[1::2]], [names, names[::-1]]])
     case.forks = [rng.randint(1, 6) for _ in case.orders]
     case.deaths = [case.start + rng.randint(0, 600) if rng.random() < 0.15 else float("inf") for _ in case.orders]
+    for order in case.orders:
+        plan_canaries(case, order)
     if rng.random() < 0.1:
         held = case.start + rng.randint(0, 200)
         case.held = (held, held + rng.randint(0, 400))
     if rng.random() < 0.1:
         case.stopped_at = case.start + rng.randint(0, 400)
     return case
+
+
+def plan_canaries(case: Case, order: list[str]) -> None:
+    """As a run's plan names them; what a run before it has said of the same hosts counts no longer."""
+    planned: dict[str, int] = {}
+    for name in order:
+        record = case.hosts[name]
+        place = planned[record.candidate.host_class] = planned.get(record.candidate.host_class, 0) + 1
+        record.kept_until = NEVER if place <= case.inputs["canaries_per_class"] else None
 
 
 def make_limits(rng: random.Random) -> dict[str, Any]:
@@ -138,7 +162,10 @@ class Memory:
             return Admit("taken up again")
         if record.standing != PENDING:
             return Ended(record.outcome or "", "")
-        answer = admit(self.rollout(now), record.candidate, moment(now))
+        rollout = self.rollout(now)
+        answer = admit(rollout, record.candidate, moment(now))
+        for kept, until in places_kept(rollout, record.candidate, answer, moment(now)).items():
+            self.case.hosts[kept].kept_until = NEVER if until is None else (until - MIDNIGHT).total_seconds()
         if isinstance(answer, Stop) and answer.ends_roll and self.stopped is None:
             self.stopped = Stopped(answer.cause, answer.reason)
         return answer
@@ -152,6 +179,11 @@ class Memory:
             turns=tuple(Turn(*r.candidate, moment(r.deadline)) for r in records if r.standing == IN_FLIGHT),
             fresh=tuple(
                 Success(r.candidate.host_class, moment(r.ended_at)) for r in records if r.standing == SUCCEEDED
+            ),
+            kept=tuple(
+                Kept(*r.candidate[::2], None if r.kept_until == NEVER else moment(r.kept_until))
+                for r in records
+                if r.standing == PENDING and r.kept_until is not None
             ),
             stopped=self.stopped,
             held="lunch" if held_from <= now < held_until else None,
@@ -172,7 +204,10 @@ class InStore(Memory):
         self.now = case.start
         self.store = Store(Database(path), lambda: moment(self.now))
         look(self.store, "roll", [])
-        entries = [Entry(r.candidate, r.standing, "unreachable", "", None) for r in case.hosts.values()]
+        entries = [
+            Entry(r.candidate, r.standing, "unreachable", "", None, is_canary=r.kept_until is not None)
+            for r in case.hosts.values()
+        ]
         open_rollout(self.store, "roll", policy_as_text(case.inputs), entries)
         self.is_held = False
 
@@ -202,8 +237,8 @@ def holder(controller: int) -> Holder:
     return Holder("ctl%d" % controller, controller, "1", "")
 
 
-def check_admission(case: Case, name: str, now: float) -> None:
-    """By counting hosts, each limit; *name* is not in flight yet."""
+def check_admission(case: Case, name: str, now: float, waiting: Iterable[str]) -> None:
+    """By counting hosts, each limit; *name* is not in flight yet. :param waiting: hosts that wait beside it."""
     policy, me, records = read_policy(case.inputs), case.hosts[name], list(case.hosts.values())
     lost = [r for r in records if r.standing == IN_FLIGHT and r.deadline <= now]
     failures = len(lost) + sum(r.standing == FAILED for r in records)
@@ -211,6 +246,7 @@ def check_admission(case: Case, name: str, now: float) -> None:
     assert not case.held[0] <= now < case.held[1], "while the roll is held"
     check_down(policy, me, records)
     check_trials(policy, me, records, now)
+    check_canaries(policy, me, records, [case.hosts[other] for other in waiting if other != name], now)
     if case.windows:
         check_window(case.windows, now)
 
@@ -239,6 +275,17 @@ def check_trials(policy: Policy, me: Record, records: list[Record], now: float) 
     for stage in policy.stages:
         size = max(size, stage.of(len(records)))
         assert len(soaked) >= size or len(hopeful) < size, "before its stage"
+
+
+def check_canaries(policy: Policy, me: Record, records: list[Record], waiting: list[Record], now: float) -> None:
+    """Of a class whose canaries are not proven, the planned ones that ask have places before others."""
+    mine = [r for r in records if r.candidate.host_class == me.candidate.host_class]
+    done = [r for r in mine if r.standing == SUCCEEDED]
+    hopeful = done + [r for r in mine if r.standing == IN_FLIGHT and r.deadline > now]
+    planned = {r.candidate.name for r in waiting if r in mine and r.standing == PENDING and r.kept_until is not None}
+    if me.kept_until is None and planned:
+        is_proven = sum(r.ended_at + policy.soak_seconds <= now for r in done) >= policy.canaries_per_class
+        assert is_proven or len(hopeful) + len(planned) < policy.canaries_per_class, "before a planned canary"
 
 
 def check_window(windows: list[tuple[int, int]], now: float) -> None:
@@ -316,6 +363,11 @@ class Roll:
                     until = self.ask(controller, name)
                     settled = settled and name in waiting
                     moments += until
+        if any(
+            record.standing == PENDING and record.kept_until is not None and self.now < record.kept_until < NEVER
+            for record in self.case.hosts.values()
+        ):
+            moments.append(self.now + ASKS_EVERY)
         moments += [at for at in (*self.case.deaths, *self.case.held, self.case.stopped_at) if at != float("inf")]
         return moments
 
@@ -330,7 +382,7 @@ class Roll:
             record = self.case.hosts[name]
             if record.standing == PENDING:
                 assert not self.has_stopped, "after a stop"
-                check_admission(self.case, name, self.now)
+                check_admission(self.case, name, self.now, itertools.chain(*self.waiting))
             record.standing, record.holder, record.deadline = IN_FLIGHT, controller, self.now + DEADLINE_SECONDS
             takes = self.case.rng.choice([20, 60, 90, 200, 299, 400])
             outcome = self.case.rng.choices(["rebooted", "failed", "lost"], [8, 1, 1])[0]

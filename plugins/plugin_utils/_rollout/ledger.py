@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -18,9 +19,11 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy imp
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_input import policy_from_text
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
     IN_FLIGHT,
+    PENDING,
     SUCCEEDED,
     Candidate,
     Group,
+    Kept,
     Policy,
     Rollout,
     Stopped,
@@ -141,12 +144,14 @@ class Ledger:
             counted = self._connection.execute(self._do.state_with_fresh, values).all()
         elif counted is None:
             counted = self._connection.execute(self._do.state, {"the_rollout": locked.name}).all()
-        groups, turns, fresh = [], [], []
+        groups, turns, kept, fresh = [], [], [], []
         for standing, domain, host_class, hosts, host, at in counted:
             if at is None:
                 groups.append(Group(standing, domain, host_class, hosts))
             elif standing == IN_FLIGHT:
                 turns.append(Turn(host, domain, host_class, moment(at)))
+            elif standing == PENDING:
+                kept.append(Kept(host, host_class, None if at == math.inf else moment(at)))
             elif standing == SUCCEEDED:
                 fresh.append(Success(host_class, moment(at)))
         return Rollout(
@@ -154,6 +159,7 @@ class Ledger:
             groups=tuple(groups),
             turns=tuple(turns),
             fresh=tuple(fresh),
+            kept=tuple(kept),
             learned_seconds=self._learned_seconds(locked),
             stopped=locked.stopped,
             held=locked.held,
@@ -184,6 +190,11 @@ class Ledger:
         return {
             row.host: row.standing for row in self._connection.execute(self._do.standings, {"the_rollout": rollout})
         }
+
+    def succeeded(self, rollout: str) -> dict[str, str]:
+        """The class of each host of a rollout that has ended well."""
+        rows = self._connection.execute(self._do.succeeded, {"the_rollout": rollout})
+        return {row.host: row.host_class for row in rows}
 
     def unfinished(self) -> list[Row[Any]]:
         """Hosts in flight, or still to be rebooted, in all rollouts."""
@@ -247,6 +258,11 @@ class Ledger:
         """Change a host's row."""
         bound = {"new_" + name: value for name, value in values.items()}
         self._connection.execute(self._do.change_host(*values), {"the_rollout": rollout, "the_host": host, **bound})
+
+    def keep(self, rollout: str, places: Mapping[str, datetime | None]) -> None:
+        """Keep the places of planned canaries until then; None for as long as nobody waits for them."""
+        for host, until in places.items():
+            self.change_host(rollout, host, kept_until=math.inf if until is None else until.timestamp())
 
     def change_rollout(self, name: str, **values: Any) -> None:
         """Change a rollout's row, and let those that wait look again."""

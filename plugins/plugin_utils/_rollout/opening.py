@@ -10,6 +10,7 @@ their slots. A stop by the policy ends, because somebody has started the playboo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import Holder, holder_from
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.ledger import moment
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.order import CANARY
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Begun, Terms
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import Plan, standing_of
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import OPERATOR
@@ -42,6 +44,8 @@ class Entry(NamedTuple):
     release: str | None = None
     build: str | None = None
     """Of the kernel that runs."""
+    is_canary: bool = False
+    """Whether the plan has it as a canary."""
 
 
 class InFlight(NamedTuple):
@@ -68,6 +72,8 @@ class Known:
     """Those of the run."""
     done: frozenset[str]
     """Hosts that have had their turn in this rollout, where others of the run have not."""
+    succeeded: dict[str, str]
+    """Hosts of the run that have ended well in this rollout, with their class."""
     elsewhere: dict[str, str]
     """Hosts of the run that another rollout has not finished, with its name."""
     stopped: str | None
@@ -87,7 +93,14 @@ class Known:
             % (host, turn.since.isoformat(" ", "minutes"), turn.holder.shown(), self._what_becomes_of(host, begun))
             for host, turn in self.in_flight.items()
         ]
-        return replace(terms, in_flight=begun, done=self.done, notes=tuple(notes), stopped=self.stopped)
+        return replace(
+            terms,
+            in_flight=begun,
+            done=self.done,
+            succeeded=self.succeeded,
+            notes=tuple(notes),
+            stopped=self.stopped,
+        )
 
     def _what_becomes_of(self, host: str, begun: Mapping[str, Begun]) -> str:
         if host not in begun:
@@ -123,6 +136,9 @@ def look(store: Store, rollout: str, hosts: Sequence[str]) -> Known:
             exists=locked is not None,
             hosts=frozenset(hosts),
             done=frozenset(name for host, name in names.items() if is_unfinished and standings.get(host) == SUCCEEDED),
+            succeeded={
+                names[host]: host_class for host, host_class in ledger.succeeded(rollout).items() if host in names
+            },
             in_flight={
                 names.get(row.host, row.host): InFlight(
                     holder_from(row.holder),
@@ -177,6 +193,7 @@ def entries_of(plan: Plan, domains: Mapping[str, str]) -> list[Entry]:
             host.boot_id,
             host.kernel_before,
             host.build_before,
+            is_canary=host.stage == CANARY,
         )
         for host in plan.order
     ]
@@ -207,4 +224,6 @@ def _row(rollout: str, entry: Entry) -> dict[str, Any]:
         "boot_id": _plain(entry.boot_id),
         "release": _plain(entry.release),
         "build": _plain(entry.build),
+        # Nobody waits for it yet.
+        "kept_until": math.inf if entry.is_canary else None,
     }

@@ -16,9 +16,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import Candidate, Group, Policy
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
+    SUCCEEDED,
+    Candidate,
+    Group,
+    Policy,
+)
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.simulation import Forecast, Line, Simulation
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.window_input import read_windows
+
+# The stage of a host that its class waits for.
+CANARY = "canary"
 
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=timezone.utc)
 
@@ -26,14 +34,14 @@ _ANY_TIME = datetime(2000, 1, 1, tzinfo=timezone.utc)
 class _Pool:
     """Hosts of which any may ask; of those that are alike, the first does."""
 
-    def __init__(self, policy: Policy, hosts: Iterable[Candidate]) -> None:
+    def __init__(self, policy: Policy, hosts: Iterable[Candidate], proven: Mapping[str, int]) -> None:
         self._alike: dict[tuple[str, str], deque[tuple[int, Candidate]]] = {}
         self._left: Counter[str] = Counter()
         self._canaries: Counter[str] = Counter()
         for place, host in enumerate(hosts):
             self._alike.setdefault((host.domain, host.host_class), deque()).append((place, host))
             self._left[host.domain] += 1
-            self._canaries[host.host_class] = policy.canaries_per_class
+            self._canaries[host.host_class] = policy.canaries_per_class - proven.get(host.host_class, 0)
 
     def askers(self, in_flight: Sized) -> Iterator[Candidate]:
         """See Queue."""
@@ -69,7 +77,9 @@ def put_in_order(
     :param seconds: how long each host's turn takes, by name.
     """
     at_any_time = replace(policy, windows=read_windows(None, None, None), soak_seconds=0.0)
-    forecast = Simulation(at_any_time, hosts, others, seconds).run(_Pool(policy, hosts), _ANY_TIME)
+    groups = list(others)
+    pool = _Pool(policy, hosts, _proven(groups))
+    forecast = Simulation(at_any_time, hosts, groups, seconds).run(pool, _ANY_TIME)
     return [*forecast.starts, *(host for host in hosts if host.name in forecast.stops)]
 
 
@@ -85,13 +95,26 @@ def forecast_roll(
     return Simulation(policy, order, others, seconds).run(Line(order, forks), start)
 
 
-def stage_names(policy: Policy, order: Sequence[Candidate], fleet: int) -> dict[str, str]:
-    """The stage of each host by name: ``canary``, ``1``, ``2``, … or ``rest``. :param fleet: hosts in all."""
-    canaries: Counter[str] = Counter()
+def _proven(groups: Iterable[Group]) -> Counter[str]:
+    """Hosts that have ended well, by class."""
+    proven: Counter[str] = Counter()
+    for group in groups:
+        proven[group.host_class] += group.hosts if group.standing == SUCCEEDED else 0
+    return proven
+
+
+def stage_names(policy: Policy, order: Sequence[Candidate], others: Iterable[Group]) -> dict[str, str]:
+    """The stage of each host by name: ``canary``, ``1``, ``2``, … or ``rest``.
+
+    :param others: the fleet's other hosts.
+    """
+    groups = list(others)
+    canaries = _proven(groups)
+    fleet = len(order) + sum(group.hosts for group in groups)
     ends = [stage.of(fleet) for stage in policy.stages]
     names = {}
-    for place, host in enumerate(order):
+    for place, host in enumerate(order, canaries.total()):
         stage = next((str(number) for number, end in enumerate(ends, 1) if place < end), "rest")
         canaries[host.host_class] += 1
-        names[host.name] = "canary" if canaries[host.host_class] <= policy.canaries_per_class else stage
+        names[host.name] = CANARY if canaries[host.host_class] <= policy.canaries_per_class else stage
     return names

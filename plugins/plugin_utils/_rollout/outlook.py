@@ -36,6 +36,7 @@ class Terms:
     forks: how many hosts Ansible works on at a time; None where one after the other has its turn.
     in_flight: hosts whose turn another run has begun and not ended.
     done: hosts that have had their turn in this rollout, where others have not.
+    succeeded: hosts that have ended well in this rollout, with the class that they are proven for.
     firmware_allowed: hosts that may be rebooted through their firmware where a kexec is not possible.
     notes, stopped: what the store has to say, and why nothing may go down.
     """
@@ -46,6 +47,7 @@ class Terms:
     now: datetime = datetime(1970, 1, 1, tzinfo=timezone.utc)
     in_flight: Mapping[str, Begun] = field(default_factory=dict)
     done: Collection[str] = ()
+    succeeded: Mapping[str, str] = field(default_factory=dict)
     firmware_allowed: Collection[str] = ()
     notes: tuple[str, ...] = ()
     stopped: str | None = None

@@ -22,6 +22,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy imp
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
     ABSENT,
     IDLE,
+    SUCCEEDED,
     Candidate,
     Group,
 )
@@ -118,14 +119,16 @@ def make_plan(surveys: Mapping[str, Mapping[str, Any]], limit: str, terms: Terms
         else:
             left_out[name] = judged
     candidates = [Candidate(host.name, host.domain, host.host_class) for host in planned.values()]
-    others = [Group(standing_of(left_out[name]), terms.domains.get(name, ""), "", 1) for name in left_out]
+    others = [_other(name, outcome, terms) for name, outcome in left_out.items()]
     seconds = {host.name: host.seconds for host in planned.values()}
     # Those on which another run is at work come last, so that no worker waits for it while others could go.
     at_work = [host for host in candidates if host.name in terms.in_flight and terms.in_flight[host.name].is_at_work]
     resumed = [host for host in candidates if planned[host.name].resumed and host not in at_work]
     fresh = [host for host in candidates if not planned[host.name].resumed]
-    order = resumed + put_in_order(terms.policy, fresh, others, seconds) + at_work
-    stages = stage_names(terms.policy, order, len(surveys))
+    ordered = put_in_order(terms.policy, fresh, others, seconds)
+    order = resumed + ordered + at_work
+    # What has been begun has its place in the stages already.
+    stages = stage_names(terms.policy, [*resumed, *at_work, *ordered], others)
     ahead = outlook(terms, order, others, seconds)
     stopped, cause = _why_stopped(left_out, limit, terms, len(surveys))
     # A turn that was begun is brought to its end at any time.
@@ -139,6 +142,14 @@ def make_plan(surveys: Mapping[str, Mapping[str, Any]], limit: str, terms: Terms
         outlook=ahead,
         max_unavailable=terms.policy.max_unavailable.of(len(surveys)),
     )
+
+
+def _other(name: str, outcome: Outcome, terms: Terms) -> Group:
+    """A host that is left out, as the limits see it; see opening.open_rollout."""
+    standing, host_class = standing_of(outcome), ""
+    if standing == IDLE and name in terms.succeeded:
+        standing, host_class = SUCCEEDED, terms.succeeded[name]
+    return Group(standing, terms.domains.get(name, ""), host_class, 1)
 
 
 def standing_of(outcome: Outcome) -> str:

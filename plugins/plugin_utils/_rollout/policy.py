@@ -8,23 +8,31 @@ fleet its stages. Both are the same rule: until so many hosts have been proven, 
 that fails is replaced by another, as far as max_failures allows. So the limits need nobody to choose the hosts, and
 hold whichever host asks first, of whichever controller.
 
-A wait is only ever for something that will come: a host on its way back, the end of a soak or of a hold, a window. What
-only hosts without a return stand against is a stop.
+Which hosts are the canaries is what the plan says, as far as they ask: the place of one is kept while it waits itself,
+and is anyone's when it has gone, when it has been told that its turn does not come, or when somebody has waited for it
+for CANARY_SECONDS in which it did not ask.
+
+A wait is only ever for something that will come: a host on its way back, the end of a soak or of a hold, a window, a
+canary's first question or the end of the time for it. What only hosts without a return stand against is a stop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
     Candidate,
+    Kept,
     Rollout,
     Tally,
     Turn,
 )
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.words import counted
+
+# For so long a planned canary that does not ask is waited for: twice as long as a host that waits goes without asking.
+CANARY_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,8 @@ class Wait:
     reason: str
     until: datetime | None = None
     """When time alone may change that; None where only an event can."""
+    for_canary: bool = False
+    """Whether nothing else stands against it than that a planned canary goes first."""
 
 
 # Why a host's turn does not come.
@@ -70,6 +80,7 @@ class Judge:
 
     def __init__(self, rollout: Rollout, now: datetime) -> None:
         self._rollout = rollout
+        self._now = now
         self._deadline = now + timedelta(seconds=rollout.policy.deadline_seconds)
         self._tally = rollout.tally(now)
         self._whole = _whole_roll(rollout, self._tally, now)
@@ -77,14 +88,17 @@ class Judge:
 
     def admit(self, host: Candidate) -> Answer:
         """Whether this host, which is not in flight, may go down now."""
-        answer = self._whole or self.against(host)
+        answer = self._whole or self.against(host) or self._behind_canaries(host)
         if answer is None:
             down = self._tally.down + 1
             most = _most_down(self._rollout, self._tally)
             return Admit("%d of %s that may be down, with this one" % (down, counted(most, "host")))
         if isinstance(answer, Wait):
-            return Wait(answer.reason, _first(answer.until, self._turning))
+            return replace(answer, until=_first(answer.until, self._turning))
         return answer
+
+    def _behind_canaries(self, host: Candidate) -> Wait | None:
+        return _planned_canaries(self._rollout, self._tally, host, self._now)
 
     def against(self, host: Candidate) -> Wait | Stop | None:
         """Which of the limits on hosts that are down at once, or tried before others, it would break."""
@@ -117,7 +131,7 @@ def admit(rollout: Rollout, host: Candidate, now: datetime) -> Answer:
 def crowded(rollout: Rollout, hosts: Iterable[Candidate], now: datetime) -> Wait | Stop | None:
     """Why these hosts, none of them in flight, may not all be down at once; None if they may.
 
-    Holds, windows and stops are left aside: they end without a host's release, or for all.
+    Holds, windows, stops and whose canaries go first are left aside: they end without a host's release, or for all.
     """
     judge = Judge(rollout, now)
     for host in hosts:
@@ -178,6 +192,39 @@ def _canaries(rollout: Rollout, tally: Tally, host: Candidate) -> Wait | None:
         return None
     what = "%d of %d canaries of class %s proven" % (tally.class_proven[name], wanted, name)
     return Wait("waiting: " + what + _soaking(rollout, soaking), tally.soak_ends.get(name))
+
+
+def _planned_canaries(rollout: Rollout, tally: Tally, host: Candidate, now: datetime) -> Wait | None:
+    """Whether it would take the place that is kept for a planned canary."""
+    wanted, name = rollout.policy.canaries_per_class, host.host_class
+    tried = tally.class_proven[name] + tally.class_under_way[name] + tally.class_soaking[name]
+    planned = _kept(rollout, name, now)
+    is_open = tally.class_proven[name] >= wanted or not planned or len(planned) < wanted - tried
+    if is_open or host.name in {kept.host for kept in planned}:
+        return None
+    first = planned[0]
+    until = _first(*(kept.until or now + timedelta(seconds=CANARY_SECONDS) for kept in planned))
+    return Wait("waiting: %s goes first of class %s, as planned" % (first.host, name), until, for_canary=True)
+
+
+def _kept(rollout: Rollout, host_class: str, now: datetime) -> list[Kept]:
+    """The planned canaries of a class for which places are kept."""
+    return [kept for kept in rollout.kept if kept.host_class == host_class and (kept.until is None or kept.until > now)]
+
+
+def places_kept(rollout: Rollout, host: Candidate, answer: Answer, now: datetime) -> dict[str, datetime | None]:
+    """Until when places are kept for planned canaries from this answer on, where it changes that; see :class:`Kept`.
+
+    Time runs for a canary from the first host that waits for it to its own next question.
+    """
+    if isinstance(answer, Wait) and answer.for_canary:
+        until = now + timedelta(seconds=CANARY_SECONDS)
+        return {kept.host: until for kept in _kept(rollout, host.host_class, now) if kept.until is None}
+    mine = next((kept for kept in rollout.kept if kept.host == host.name), None)
+    if mine is None or isinstance(answer, Admit):
+        return {}
+    own = now if isinstance(answer, Stop) else None
+    return {} if mine.until == own else {host.name: own}
 
 
 def _stage(rollout: Rollout, tally: Tally) -> Wait | None:

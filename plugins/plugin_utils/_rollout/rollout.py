@@ -87,6 +87,15 @@ class Turn(NamedTuple):
     """From then on it counts as lost, and is still out of service."""
 
 
+class Kept(NamedTuple):
+    """A planned canary whose turn has not come: its place is kept for it."""
+
+    host: str
+    host_class: str
+    until: datetime | None
+    """From then on its place is anyone's; None while nobody waits for it."""
+
+
 class Success(NamedTuple):
     """A host that ended well a short time ago, and is being watched."""
 
@@ -147,7 +156,8 @@ class Tally:
 class Rollout:
     """A roll at a moment.
 
-    fresh: successes that may not have soaked yet; they are in the groups too.
+    fresh: successes that may not have soaked yet; they are in the groups too. kept: planned canaries,
+    which are so as well.
     learned_seconds: what a host's turn takes, learned from those that are done.
     """
 
@@ -155,6 +165,7 @@ class Rollout:
     groups: tuple[Group, ...]
     turns: tuple[Turn, ...] = ()
     fresh: tuple[Success, ...] = ()
+    kept: tuple[Kept, ...] = ()
     learned_seconds: float | None = None
     stopped: Stopped | None = None
     held: str | None = None

@@ -58,6 +58,7 @@ class Statements:
             hosts.c.rollout, hosts.c.standing
         )
         self.all_hosts = sa.select(hosts).where(mine)
+        self.succeeded = sa.select(hosts.c.host, hosts.c.host_class).where(mine, hosts.c.standing == SUCCEEDED)
         self.standings = sa.select(hosts.c.host, hosts.c.standing).where(mine)
         self.pending = sa.select(hosts.c.host, hosts.c.domain, hosts.c.host_class).where(
             mine, hosts.c.standing == PENDING
@@ -73,8 +74,11 @@ class Statements:
         fresh = sa.select(*alike, sa.literal(0), hosts.c.host, hosts.c.ended_at).where(
             mine, hosts.c.standing == SUCCEEDED, hosts.c.ended_at > sa.bindparam("since")
         )
-        self.state = sa.union_all(groups, in_flight)
-        self.state_with_fresh = sa.union_all(groups, in_flight, fresh)
+        kept = sa.select(*alike, sa.literal(0), hosts.c.host, hosts.c.kept_until).where(
+            mine, hosts.c.standing == PENDING, hosts.c.kept_until.is_not(None)
+        )
+        self.state = sa.union_all(groups, in_flight, kept)
+        self.state_with_fresh = sa.union_all(groups, in_flight, kept, fresh)
 
         done = (mine, hosts.c.standing == SUCCEEDED, hosts.c.seconds.is_not(None))
         self.count_done = sa.select(sa.func.count()).where(*done)

@@ -30,6 +30,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy imp
     Stop,
     Wait,
     crowded,
+    places_kept,
 )
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
     FAILED,
@@ -145,7 +146,10 @@ class Store:
             if elsewhere is not None and not _may_take(elsewhere, None, now):
                 return Reply(_in_other_hands(elsewhere), now, locked.revision)
             state = ledger.rollout(locked, now, scene.counted)
-            answer = Judge(state, now).admit(_candidate(mine))
+            candidate = _candidate(mine)
+            answer = Judge(state, now).admit(candidate)
+            kept = places_kept(state, candidate, answer, now)
+            ledger.keep(rollout, kept)
             if isinstance(answer, Admit):
                 if elsewhere is not None:
                     reason = "taken up by rollout %s" % rollout
@@ -153,6 +157,9 @@ class Store:
                 self._take(ledger, locked, mine, holder, now)
             elif isinstance(answer, Stop) and answer.ends_roll and locked.stopped is None:
                 ledger.change_rollout(rollout, stop_cause=answer.cause, stop_reason=answer.reason)
+            elif isinstance(answer, Stop) and kept:
+                # Those that wait for this canary look again.
+                ledger.change_rollout(rollout)
             return Reply(answer, now, locked.revision, _number_pending(state))
 
     def _take_up(self, ledger: Ledger, locked: Locked, row: Any, holder: Holder, now: datetime) -> Answer:
@@ -170,6 +177,7 @@ class Store:
             holder=holder.as_text(),
             acquired_at=since,
             deadline=now.timestamp() + locked.policy.deadline_seconds,
+            kept_until=None,
             outcome=None,
             reason=None,
         )

@@ -4,7 +4,7 @@
 """The tables of the store: one schema for SQLite and PostgreSQL.
 
 Moments are seconds since 1970 in UTC. A rollout's revision is raised by every change after which a host that waits may
-get another answer.
+get another answer. A host with kept_until is a planned canary, and that is infinity while nobody waits for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ except ImportError:
 else:
     HAS_SQLALCHEMY = True
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Tables:
@@ -60,8 +60,11 @@ class Tables:
             sa.Column("deadline", sa.Double),
             sa.Column("ended_at", sa.Double),
             sa.Column("seconds", sa.Double),
+            sa.Column("kept_until", sa.Double),
             sa.Index("fleetops_hosts_alike", "rollout", "standing", "domain", "host_class"),
         )
+        kept = self.hosts.c.kept_until.is_not(None)
+        sa.Index("fleetops_hosts_kept", self.hosts.c.rollout, sqlite_where=kept, postgresql_where=kept)
         in_flight = self.hosts.c.standing == IN_FLIGHT
         # A host is in flight in one rollout at most, whichever controllers ask at the same time.
         sa.Index(

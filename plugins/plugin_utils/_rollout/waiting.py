@@ -28,7 +28,8 @@ Result = TypeVar("Result")
 _FEW = 10
 _MOST_SLOWDOWN = 10
 
-# Seconds after which the store is asked in earnest, even where nothing seems to have changed.
+# Seconds after which the store is asked in earnest, even where nothing seems to have changed. Less than policy.py's
+# CANARY_SECONDS, in which a planned canary has to ask.
 _MOST_IDLE_SECONDS = 60.0
 
 # Seconds between the first looks of hosts that begin together, and after which the last of them has looked.

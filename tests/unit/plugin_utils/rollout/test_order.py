@@ -18,7 +18,13 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.order impo
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Begun, Terms, duration
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import make_plan, plan_from
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_input import read_policy
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import ABSENT, Candidate, Group
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
+    ABSENT,
+    IDLE,
+    SUCCEEDED,
+    Candidate,
+    Group,
+)
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.show import plan_text
 
 NOW = datetime(2026, 11, 7, 2, 0, tzinfo=timezone.utc)  # a Saturday
@@ -102,7 +108,7 @@ def test_the_length_of_a_roll(policy, forks, minutes, left):
 
 def test_stages_by_name():
     policy = read_policy({"stages": "2,50%", "canaries_per_class": 1})
-    names = stage_names(policy, hosts("a1x a2y a3x a4x a5x a6x a7x a8x"), 10)
+    names = stage_names(policy, hosts("a1x a2y a3x a4x a5x a6x a7x a8x"), [Group(IDLE, "", "", 2)])
     assert list(names.values()) == ["canary", "canary", "2", "2", "2", "rest", "rest", "rest"]
 
 
@@ -121,9 +127,29 @@ def surveyed(host_class="model-x", **more):
     return {"kexec": {**survey, **more}}
 
 
+def test_hosts_that_have_had_their_turn_are_in_the_stages_already():
+    policy = read_policy({"stages": "2,50%", "canaries_per_class": 2})
+    names = stage_names(policy, hosts("a4x a5x a6y a7x a8x"), [Group(SUCCEEDED, "a", "x", 1), Group(IDLE, "a", "", 2)])
+    assert list(names.values()) == ["canary", "2", "canary", "rest", "rest"]
+
+
 def planned(surveys, **terms):
     policy = read_policy(terms.pop("policy", {}))
     return make_plan(surveys, "all", Terms(policy=policy, now=NOW, **terms))
+
+
+def test_a_class_that_is_proven_gets_no_canaries_in_the_next_run():
+    surveys = {"a1": surveyed(reboot_needed=False), "a2": surveyed(), "a3": surveyed(), "b1": surveyed("model-y")}
+    terms = {"succeeded": {"a1": "model-x"}, "policy": {"max_unavailable": 3}}
+    plan = planned(surveys, **terms)
+    assert {host.name: host.stage for host in plan.order} == {"a2": "rest", "a3": "rest", "b1": "canary"}
+    assert plan.outlook.seconds == 60.0
+
+
+def test_a_turn_at_which_another_run_is_is_the_canarys():
+    begun = {"a2": Begun("boot", "6.1.0-55", "#1", is_at_work=True)}
+    plan = planned({"a1": surveyed(), "a2": surveyed()}, in_flight=begun)
+    assert {host.name: host.stage for host in plan.order} == {"a1": "rest", "a2": "canary"}
 
 
 NEXT_SATURDAY = "Sat 2026-11-14 02:00 UTC"

@@ -7,7 +7,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import Admit, Stop, Wait, admit
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import (
+    CANARY_SECONDS,
+    Admit,
+    Stop,
+    Wait,
+    admit,
+    places_kept,
+)
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_input import read_policy
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
     ABSENT,
@@ -18,6 +25,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout im
     SUCCEEDED,
     Candidate,
     Group,
+    Kept,
     Rollout,
     Stopped,
     Success,
@@ -44,6 +52,7 @@ def answer(*state, policy=None, **more):
         groups=(group(PENDING, 9), *(part for part in state if isinstance(part, Group))),
         turns=tuple(part for part in state if isinstance(part, Turn)),
         fresh=tuple(part for part in state if isinstance(part, Success)),
+        kept=tuple(part for part in state if isinstance(part, Kept)),
         **more,
     )
     return admit(rollout, ME, NOW)
@@ -143,6 +152,65 @@ def test_a_wait_knows_when_time_alone_may_end_it(state, policy, seconds):
     given = answer(*state, policy=policy)
     assert isinstance(given, Wait)
     assert (given.until - NOW).total_seconds() == seconds
+
+
+def kept(host="web2", host_class="x", seconds=None):
+    return Kept(host, host_class, None if seconds is None else NOW + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted", "goes"),
+    [
+        ([], 1, True),
+        ([kept()], 1, False),
+        ([kept(), kept("web3")], 1, False),
+        ([kept()], 0, True),
+        ([kept(host_class="y")], 1, True),
+        ([kept(ME.name)], 1, True),
+        ([kept(ME.name), kept("web3")], 1, True),
+        # There is room for one more than is planned.
+        ([kept()], 2, True),
+        ([kept(), turn()], 2, False),
+        ([kept(), group(SUCCEEDED, 1)], 2, False),
+        ([kept(), group(SUCCEEDED, 1)], 1, True),
+        # Somebody has waited for it, and is to wait longer, or not.
+        ([kept(seconds=1)], 1, False),
+        ([kept(seconds=0)], 1, True),
+        ([kept(seconds=0), kept("web3")], 1, False),
+    ],
+)
+def test_planned_canaries_go_first(state, wanted, goes):
+    given = answer(*state, policy={"canaries_per_class": wanted})
+    assert isinstance(given, Admit if goes else Wait)
+    assert goes or given.reason.endswith(" goes first of class x, as planned")
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds"), [([kept()], CANARY_SECONDS), ([kept(seconds=40)], 40), ([kept(), kept("web3", seconds=7)], 7)]
+)
+def test_who_waits_for_a_canary_knows_how_long_at_most(state, seconds):
+    assert (answer(*state, policy={"canaries_per_class": 1}).until - NOW).total_seconds() == seconds
+
+
+LATER = NOW + timedelta(seconds=CANARY_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("state", "given", "changes"),
+    [
+        # Time begins to run for those for which nobody has waited yet.
+        ([kept(), kept("web3", seconds=5), kept("y1", "y")], Wait("", for_canary=True), {"web2": LATER}),
+        ([kept()], Wait("of something else"), {}),
+        # A canary that waits itself has asked, and one that is told no gives its place up.
+        ([kept(ME.name, seconds=5)], Wait(""), {ME.name: None}),
+        ([kept(ME.name)], Wait(""), {}),
+        ([kept(ME.name)], Stop("", "domain"), {ME.name: NOW}),
+        ([kept(ME.name)], Admit(""), {}),
+        ([kept()], Stop("", "domain"), {}),
+    ],
+)
+def test_how_long_a_place_is_kept(state, given, changes):
+    assert places_kept(Rollout(read_policy({}), (), kept=tuple(state)), ME, given, NOW) == changes
 
 
 def test_what_is_learned_decides_where_nothing_is_given():

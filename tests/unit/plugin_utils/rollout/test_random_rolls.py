@@ -36,7 +36,10 @@ def test_random_rolls_in_the_store_keep_every_limit_and_end(tmp_path):
             book.store.database.close()
 
 
-@pytest.mark.parametrize("limit", ["_stage", "_fleet", "_canaries", "_within_domain", "_domains", "_window", "_hold"])
+@pytest.mark.parametrize(
+    "limit",
+    ["_stage", "_fleet", "_canaries", "_planned_canaries", "_within_domain", "_domains", "_window", "_hold"],
+)
 def test_a_limit_that_is_forgotten_is_noticed(monkeypatch, limit):
     monkeypatch.setattr(rule, limit, lambda *_arguments: None)
     with pytest.raises(AssertionError, match="seed"):

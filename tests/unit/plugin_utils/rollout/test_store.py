@@ -21,6 +21,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database i
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder import Holder, holder_of
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.opening import Entry, look, open_rollout
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outcome import OUTCOMES
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook import Terms
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import Admit, Stop, Wait
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_input import policy_as_text
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import ABSENT, IDLE, PENDING, Candidate
@@ -124,6 +125,77 @@ def test_failures_that_were_seen_still_count_as_down(any_store):
     any_store.resume("roll")
     assert isinstance(ask(any_store, "b"), Admit)
     assert ask(any_store, "c").reason == "waiting: 2 of 2 hosts are down"
+
+
+def with_canary(name):
+    return [entry._replace(is_canary=entry.candidate.name == name) for entry in entries()]
+
+
+def test_the_planned_canary_goes_first_whoever_asks_first(any_store):
+    opened(any_store, hosts=with_canary("b"), canaries_per_class=1, max_unavailable=3)
+    assert ask(any_store, "a").reason == "waiting: b goes first of class x, as planned"
+    assert isinstance(ask(any_store, "b"), Admit)
+    assert ask(any_store, "a").reason == "waiting: 0 of 1 canaries of class x proven"
+    any_store.release("roll", "b", ME, "rebooted")
+    assert isinstance(ask(any_store, "a"), Admit)
+
+
+def test_another_host_takes_the_place_of_a_canary_that_failed(any_store):
+    opened(any_store, hosts=with_canary("b"), canaries_per_class=1, max_unavailable=3, max_failures=1)
+    ask(any_store, "b")
+    any_store.release("roll", "b", ME, "failed")
+    assert isinstance(ask(any_store, "a"), Admit)
+
+
+def test_another_host_takes_the_place_of_a_canary_that_never_asks(store, calendar):
+    opened(store, hosts=with_canary("b"), canaries_per_class=1)
+    assert isinstance(ask(store, "a"), Wait)
+    calendar.turn(119)
+    assert isinstance(ask(store, "a"), Wait)
+    calendar.turn(1)
+    assert isinstance(ask(store, "a"), Admit)
+
+
+def test_a_run_knows_which_classes_are_proven(any_store):
+    opened(any_store, hosts=with_canary("b"), canaries_per_class=1)
+    ask(any_store, "b")
+    any_store.release("roll", "b", ME, "rebooted")
+    assert look(any_store, "roll", ["a", "b"]).added_to(Terms()).succeeded == {"b": "x"}
+    assert look(any_store, "roll", ["a"]).succeeded == {}
+
+
+IN_RACKS = {"canaries_per_class": 1, "failure_domain": "rack", "max_unavailable_per_domain": 1, "max_unavailable": 3}
+
+
+def in_rack(name, domain, host_class="x", is_canary=False):
+    return entries(names=(name,), domain=domain, host_class=host_class)[0]._replace(is_canary=is_canary)
+
+
+def test_a_canary_that_waits_itself_is_waited_for(store, calendar):
+    opened(store, hosts=[in_rack("a", "r2"), in_rack("b", "r1", is_canary=True), in_rack("c", "r1", "y")], **IN_RACKS)
+    assert isinstance(ask(store, "c"), Admit)
+    for _minute in range(10):
+        assert ask(store, "b").reason == "waiting: 1 of 1 host of rack r1 are down"
+        assert ask(store, "a").reason == "waiting: b goes first of class x, as planned"
+        calendar.turn(60)
+    store.release("roll", "c", ME, "rebooted")
+    assert isinstance(ask(store, "b"), Admit)
+
+
+def test_a_canary_whose_turn_does_not_come_is_not_waited_for(any_store):
+    out = entries(ABSENT, names=("c",), outcome="unreachable")
+    opened(any_store, hosts=[in_rack("a", "r2"), in_rack("b", "r1", is_canary=True), *out], **IN_RACKS)
+    asked = any_store.acquire("roll", "a", ME)
+    assert asked.answer.for_canary
+    assert isinstance(ask(any_store, "b"), Stop)
+    assert any_store.revision("roll") != asked.revision, "who waits looks again"
+    assert isinstance(ask(any_store, "a"), Admit)
+
+
+def test_the_canary_is_the_one_of_the_last_plan(any_store):
+    for canary in ("b", "c"):
+        opened(any_store, hosts=with_canary(canary), canaries_per_class=1)
+    assert ask(any_store, "b").reason == "waiting: c goes first of class x, as planned"
 
 
 @pytest.mark.parametrize("outcome", sorted({*OUTCOMES} - {"deferred"}))
@@ -332,7 +404,7 @@ def broken(tmp_path, how):
     [
         ("missing", "there is no store "),
         ("damaged", "is damaged: file is not a database; move it away and run the playbook again"),
-        ("newer", "the store has schema 9, and this version of the collection knows 2"),
+        ("newer", "the store has schema 9, and this version of the collection knows 3"),
         ("with another policy", "the policy of rollout roll cannot be read: "),
         ("emptied", "there is no rollout in the store "),
     ],
@@ -354,7 +426,7 @@ def out_of_reach(tmp_path):
     ("where", "complaint"),
     [
         (lambda folder: broken(folder, "damaged"), "is damaged: file is not a database"),
-        (lambda folder: broken(folder, "newer"), "the store has schema 9, and this version of the collection knows 2"),
+        (lambda folder: broken(folder, "newer"), "the store has schema 9, and this version of the collection knows 3"),
         (lambda _folder: Path("/proc/store.db"), "the store /proc/store.db cannot be made: "),
         (lambda folder: folder, "cannot be made: Is a directory; let this user write there, or name another store"),
         (out_of_reach, "is out of reach"),
