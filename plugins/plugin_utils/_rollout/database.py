@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.tables import HAS_SQLALCHEMY
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.trip import begin, is_begun
 
 try:
     import sqlalchemy as sa
@@ -106,7 +107,7 @@ class Database:
         # The driver's own idea of when a transaction begins is switched off by isolation_level.
         @event.listens_for(engine, "begin")
         def begun(connection: Connection) -> None:
-            if not _is_single(connection):
+            if connection.get_execution_options().get(_IN_TRANSACTION):
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
 
         return engine
@@ -124,12 +125,22 @@ class Database:
         # because a statement more in each transaction is felt where fifty processes wait.
         given = self._url.query.get("options", "")
         options = "%s -c synchronous_commit=off" % (given if isinstance(given, str) else " ".join(given))
-        return sa.create_engine(
+        engine = sa.create_engine(
             self._url,
             pool_size=1,
             max_overflow=0,
+            # The driver shall begin no transactions; see trip.py.
+            isolation_level="AUTOCOMMIT",
             connect_args={"connect_timeout": _CONNECT_SECONDS, "options": options.strip()},
         )
+
+        # With its first statement, because those that are sent together are so with BEGIN.
+        @event.listens_for(engine, "before_cursor_execute")
+        def asked(connection: Connection, cursor: Any, *_more: Any) -> None:
+            if connection.get_execution_options().get(_IN_TRANSACTION) and not is_begun(cursor.connection):
+                begin(cursor.connection)
+
+        return engine
 
     def create_file(self) -> None:
         """Make an empty SQLite file that nobody else can read; SQLite gives the files beside it the same mode."""
@@ -153,8 +164,10 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
         """All or nothing, one after the other. Raises StoreError."""
-        with self._errors(), self._turn(), self._engine.begin() as connection:
-            yield connection
+        with self._errors(), self._turn(), self._engine.connect() as connection:
+            connection.execution_options(**{_IN_TRANSACTION: True})
+            with connection.begin():
+                yield connection
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
@@ -180,7 +193,7 @@ class Database:
     def single(self) -> Iterator[Connection]:
         """For single statements, which wait for nobody. Raises StoreError."""
         with self._errors(), self._engine.connect() as connection:
-            yield connection.execution_options(isolation_level=_SINGLE)
+            yield connection
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -211,12 +224,8 @@ class Database:
             self._queue = None
 
 
-# SQLAlchemy says that a transaction begins also where there is none.
-_SINGLE = "AUTOCOMMIT"
-
-
-def _is_single(connection: Connection) -> bool:
-    return connection.get_execution_options().get("isolation_level") == _SINGLE
+# An option of connections: SQLAlchemy says that a transaction begins also where there is none.
+_IN_TRANSACTION = "fleetops_in_transaction"
 
 
 _MEANINGS = (

@@ -34,7 +34,12 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout im
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.statements import STATEMENTS
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.status import Brief, HostStatus
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.tables import SCHEMA_VERSION, TABLES
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.trip import Question, together
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.trip import (
+    HAS_PSYCOPG,
+    Question,
+    compiled,
+    together,
+)
 
 try:
     import sqlalchemy as sa
@@ -96,7 +101,8 @@ class Ledger:
 
     def check_version(self) -> None:
         """Whether this collection knows the schema. Raises StoreError."""
-        version = self._connection.scalar(self._do.version)
+        (answer,) = together(self._connection, Question(self._do.version, {}))
+        ((version,),) = answer.fetchall()
         if version != SCHEMA_VERSION:
             raise StoreError(
                 "the store has schema %s, and this version of the collection knows %d; use the version that made the "
@@ -105,24 +111,29 @@ class Ledger:
 
     def lock(self, name: str) -> Locked | None:
         """The rollout, which from now on waits for this transaction's end; None where there is none of the name."""
-        (found,) = self._lock(name)
-        return _locked(name, list(found))
+        (rows,) = self._lock(name, Question(self._do.rollout, {"the_rollout": name}))
+        return _locked(name, rows)
 
     def scene(self, name: str, host: str) -> Scene | None:
         """What a decision is made on, with the rollout locked; None where there is none of the name."""
-        turns = Question(self._do.turns, {"the_rollout": name, "the_host": host, **self._at()})
-        found, rows, counted = self._lock(name, turns, Question(self._do.state, {"the_rollout": name}))
-        locked = _locked(name, list(found))
-        return None if locked is None else Scene(locked, list(rows), list(counted))
+        at = self._at()
+        rows, counted = self._lock(
+            name,
+            Question(self._do.scene, {"the_rollout": name, "the_host": host, **at}),
+            Question(self._do.counted, {"the_rollout": name, **at}),
+        )
+        locked = _locked(name, rows)
+        return None if locked is None else Scene(locked, rows, counted)
 
     def _lock(self, name: str, *questions: Question) -> list[Any]:
-        """Lock a rollout, and ask for it and more in the same trip."""
-        key = {"the_rollout": name}
-        asked = [Question(self._do.rollout, key), *questions]
-        if self._clock is not None:
+        """Lock a rollout, and ask more in the same trip: the rows of each answer."""
+        if self._clock is None:
+            lock = Question(self._do.lock, {"the_rollout": name})
+            _lock, *answers = together(self._connection, lock, *questions)
+        else:
             # Every transaction of SQLite is the only one that writes.
-            return together(self._connection, *asked)
-        return together(self._connection, Question(self._do.lock, key), *asked)[1:]
+            answers = together(self._connection, *questions)
+        return [answer.fetchall() for answer in answers]
 
     def _at(self) -> dict[str, float]:
         """The time for a statement, where the database does not have it itself."""
@@ -137,19 +148,21 @@ class Ledger:
         return list(self._connection.execute(self._do.turns, {"the_rollout": rollout, "the_host": host, **self._at()}))
 
     def rollout(self, locked: Locked, now: datetime, counted: Sequence[Any] | None = None) -> Rollout:
-        """Where it stands. :param counted: its hosts, where they were read together with the lock."""
-        if locked.policy.soak_seconds:
-            since = now.timestamp() - locked.policy.soak_seconds
-            values = {"the_rollout": locked.name, "since": since}
-            counted = self._connection.execute(self._do.state_with_fresh, values).all()
-        elif counted is None:
-            counted = self._connection.execute(self._do.state, {"the_rollout": locked.name}).all()
+        """Where it stands.
+
+        :param counted: its hosts, where they were read together with the lock; those in flight are not named then.
+        """
+        values = {"the_rollout": locked.name, "since": now.timestamp() - locked.policy.soak_seconds}
+        if counted is None:
+            counted = self._connection.execute(self._do.state, values).all()
+        elif locked.policy.soak_seconds:
+            counted = self._connection.execute(self._do.counted_with_fresh, {**values, **self._at()}).all()
         groups, turns, kept, fresh = [], [], [], []
         for standing, domain, host_class, hosts, host, at in counted:
             if at is None:
                 groups.append(Group(standing, domain, host_class, hosts))
             elif standing == IN_FLIGHT:
-                turns.append(Turn(host, domain, host_class, moment(at)))
+                turns.append(Turn(host or "", domain, host_class, moment(at), hosts))
             elif standing == PENDING:
                 kept.append(Kept(host, host_class, None if at == math.inf else moment(at)))
             elif standing == SUCCEEDED:
@@ -269,10 +282,11 @@ class Ledger:
         bound = {"new_" + name: value for name, value in values.items()}
         self._connection.execute(self._do.change_rollout(*values), {"the_rollout": name, **bound})
 
-    def take(self, rollout: str, host: str, **values: Any) -> None:
-        """Change a host's row, end the transaction, and have it on the disk of the server."""
-        bound = {"the_rollout": rollout, "the_host": host, **{"new_" + name: value for name, value in values.items()}}
-        together(self._connection, Question(self._do.change_host(*values), bound), ends=True, durably=True)
+    def take(self, rollout: str, host: str, holder: str, acquired_at: float, deadline: float) -> None:
+        """Give a host its slot, end the transaction, and have it on the disk of the server."""
+        values = {"the_rollout": rollout, "the_host": host, "new_holder": holder}
+        times = {"new_acquired_at": acquired_at, "new_deadline": deadline}
+        together(self._connection, Question(self._do.take, {**values, **times}), ends=True, durably=True)
 
     def end(
         self, rollout: str, host: str, holder: str, standing: str, outcome: str, reason: str, ends: bool = False
@@ -314,3 +328,10 @@ def _policy(text: str) -> Policy:
 def moment(seconds: float) -> datetime:
     """A moment as the tables have it."""
     return datetime.fromtimestamp(seconds, timezone.utc)
+
+
+# Each host's task runs in a process of its own, forked from one that has imported this file: what a slot takes is
+# compiled here, and not in each of them.
+if HAS_PSYCOPG:
+    for statement in STATEMENTS["server"].of_slots:
+        compiled(statement)

@@ -78,13 +78,15 @@ class Group(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """A host in flight: from its slot's acquisition to the release."""
+    """A host in flight, from its slot's acquisition to the release; or several that are the same to the limits."""
 
     host: str
+    """Empty where they are several."""
     domain: str
     host_class: str
     deadline: datetime
-    """From then on it counts as lost, and is still out of service."""
+    """From then on it counts as lost, and is still out of service. The first one of several."""
+    hosts: int = 1
 
 
 class Kept(NamedTuple):
@@ -146,9 +148,9 @@ class Tally:
         return self.proven + self.class_soaking.total() + self.class_under_way.total()
 
     def take(self, turn: Turn) -> None:
-        """Count a host in flight that is expected back."""
-        self.under_way[turn.domain] += 1
-        self.class_under_way[turn.host_class] += 1
+        """Count hosts in flight that are expected back."""
+        self.under_way[turn.domain] += turn.hosts
+        self.class_under_way[turn.host_class] += turn.hosts
         self.next_deadline = _earlier(self.next_deadline, turn.deadline)
 
 
@@ -189,11 +191,11 @@ class Rollout:
             if standing == FAILED:
                 tally.failures += hosts
         for turn in self.turns:
-            tally.fleet += 1
-            tally.domain_hosts[turn.domain] += 1
+            tally.fleet += turn.hosts
+            tally.domain_hosts[turn.domain] += turn.hosts
             if turn.deadline <= now:
-                tally.gone[turn.domain] += 1
-                tally.failures += 1
+                tally.gone[turn.domain] += turn.hosts
+                tally.failures += turn.hosts
             else:
                 tally.take(turn)
         self._count_soaking(tally, now)

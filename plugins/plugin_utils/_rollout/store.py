@@ -170,17 +170,8 @@ class Store:
 
     def _take(self, ledger: Ledger, locked: Locked, row: Any, holder: Holder, now: datetime) -> None:
         since = row.acquired_at if row.standing == IN_FLIGHT else now.timestamp()
-        ledger.take(
-            locked.name,
-            row.host,
-            standing=IN_FLIGHT,
-            holder=holder.as_text(),
-            acquired_at=since,
-            deadline=now.timestamp() + locked.policy.deadline_seconds,
-            kept_until=None,
-            outcome=None,
-            reason=None,
-        )
+        deadline = now.timestamp() + locked.policy.deadline_seconds
+        ledger.take(locked.name, row.host, holder.as_text(), since, deadline)
 
     def release(self, rollout: str, host: str, holder: Holder, outcome: str, reason: str = "") -> bool:
         """Give the slot back with the host's outcome; whether that changed anything. Raises StoreError."""

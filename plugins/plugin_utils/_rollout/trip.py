@@ -6,6 +6,9 @@
 What fifty processes wait for on a busy controller is each other, and a process that waits for an answer has to be
 scheduled again before it can ask for more. So a decision takes two trips, and not one for each statement: psycopg's
 pipeline sends them together, and the server still runs one after the other, each seeing what was committed before.
+
+That holds only where psycopg does not begin and end transactions itself, because in a pipeline it waits for the answer
+to each BEGIN and COMMIT of its own. So its connections are in autocommit mode, and BEGIN and COMMIT are statements.
 """
 
 from __future__ import annotations
@@ -17,18 +20,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 try:
     from psycopg import Pipeline
+    from psycopg.pq import TransactionStatus
     from psycopg.rows import namedtuple_row
     from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 except ImportError:
     # Told by Database.
-    pass
+    HAS_PSYCOPG = False
+else:
+    HAS_PSYCOPG = True
 
 if TYPE_CHECKING:
     from sqlalchemy import Executable
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.compiler import SQLCompiler
 
-# Answered when all that was committed before is on the disk; see Database.
+# A transaction of its own, which is answered when all that was committed before is on the disk; see Database.
 _MAKE_DURABLE = "SELECT set_config('synchronous_commit', 'on', true), txid_current()"
 
 
@@ -48,25 +54,37 @@ def together(connection: Connection, *questions: Question, ends: bool = False, d
     if connection.dialect.name != "postgresql":
         return [connection.execute(statement, values) for statement, values in questions]
     driver: Any = connection.connection.driver_connection
+    begins = not is_begun(driver)
     # The library below psycopg may be older than pipelines; then it takes more trips.
     with driver.pipeline() if Pipeline.is_supported() else contextlib.nullcontext():
+        if begins:
+            begin(driver)
         answers = [_ask(driver, question) for question in questions]
         if ends:
-            driver.commit()
+            driver.execute("COMMIT", prepare=False)
         if durably:
             driver.execute(_MAKE_DURABLE)
-            driver.commit()
     return answers
 
 
+def is_begun(driver: Any) -> bool:
+    """Whether a connection of psycopg's is in a transaction."""
+    return bool(driver.pgconn.transaction_status != TransactionStatus.IDLE)
+
+
+def begin(driver: Any) -> None:
+    """Begin a transaction."""
+    driver.execute("BEGIN", prepare=False)
+
+
 def _ask(driver: Any, question: Question) -> Any:
-    text = compiled(question.statement)
-    return driver.cursor(row_factory=namedtuple_row).execute(str(text), text.construct_params(dict(question.values)))
+    text, own = compiled(question.statement)
+    return driver.cursor(row_factory=namedtuple_row).execute(text, {**own, **question.values})
 
 
 @lru_cache(maxsize=256)
-def compiled(statement: Any) -> SQLCompiler:
-    """The statement as PostgreSQL reads it."""
+def compiled(statement: Any) -> tuple[str, dict[str, Any]]:
+    """The statement as PostgreSQL reads it, and the values that are its own."""
     dialect: Any = PGDialect_psycopg
     found: SQLCompiler = statement.compile(dialect=dialect())
-    return found
+    return str(found), {name: bind.value for name, bind in found.binds.items() if not bind.required}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import postgresql
 import pytest
+import sqlalchemy as sa
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.database import (
     Database,
     StoreError,
@@ -575,6 +576,46 @@ def test_hosts_of_a_batch_that_cannot_all_be_down(any_store):
     ask(any_store, "c", OTHER)
     assert any_store.crowd("roll", ["a", "b"]) is None, "what others hold they release"
     assert any_store.crowd("roll", ["a", "b", "c"]) is not None
+
+
+def trips(store, log, ask):
+    """How often that waits for the server: it says so when it has answered all that was sent before."""
+    with store.database.single() as connection:
+        driver = connection.connection.driver_connection
+    with log.open("w") as trace:
+        driver.pgconn.trace(trace.fileno())
+        ask()
+        driver.pgconn.untrace()
+    return log.read_text().count("ReadyForQuery")
+
+
+def test_a_decision_takes_two_trips_to_the_server_and_giving_back_one(postgresql_server, tmp_path):
+    store = opened(Store(Database(postgresql_server.url())), rollout="trips")
+    assert isinstance(ask(store, "a", rollout="trips"), Admit)
+    assert trips(store, tmp_path / "log", lambda: store.release("trips", "a", ME, "rebooted")) == 1
+    assert trips(store, tmp_path / "log", lambda: ask(store, "b", rollout="trips")) == 2
+    store.release("trips", "b", ME, "rebooted")
+    store.database.close()
+
+
+def test_a_slot_is_in_the_servers_log_before_a_host_hears_of_it(postgresql_server):
+    store = opened(Store(Database(postgresql_server.url())), rollout="log")
+    is_written = sa.select(sa.literal_column("pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()"))
+    assert isinstance(ask(store, "a", rollout="log"), Admit)
+    with store.database.single() as connection:
+        assert connection.scalar(is_written)
+    store.release("log", "a", ME, "rebooted")
+    store.database.close()
+
+
+def test_what_is_asked_apart_is_in_the_transaction_too(postgresql_server):
+    store = opened(Store(Database(postgresql_server.url())), rollout="apart")
+    with contextlib.suppress(RuntimeError), store.database.transaction() as connection:
+        connection.exec_driver_sql("DELETE FROM fleetops_rollouts WHERE name = 'apart'")
+        raise RuntimeError
+    assert isinstance(ask(store, "a", rollout="apart"), Admit)
+    store.release("apart", "a", ME, "rebooted")
+    store.database.close()
 
 
 def test_a_server_that_comes_back(postgresql_server):
