@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.compiler import SQLCompiler
 
-# A transaction of its own, which is answered when all that was committed before is on the disk; see Database.
-_MAKE_DURABLE = "SELECT set_config('synchronous_commit', 'on', true), txid_current()"
+# A transaction of its own, which is answered when all that was committed before is on the disk; see Database. It has to
+# write something, and a transaction's number is not enough: RecordTransactionCommit in PostgreSQL's xact.c waits for the
+# disk only where there was a record in the log before that of the commit.
+_MAKE_DURABLE = "SELECT set_config('synchronous_commit', 'on', true), pg_logical_emit_message(true, 'fleetops', '')"
 
 
 class Question(NamedTuple):
