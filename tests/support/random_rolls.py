@@ -66,6 +66,14 @@ class Record:
     outcome: str | None = None
     kept_until: float | None = None
     """Of a planned canary; infinity while nobody waits for it."""
+    has_asked: bool = False
+    is_refused: bool = False
+    """Whether it was told that its turn does not come."""
+
+    @property
+    def is_canary(self) -> bool:
+        """Whether the plan names it, and it may still be one."""
+        return self.standing == PENDING and self.kept_until is not None and not self.is_refused
 
 
 @dataclass
@@ -246,7 +254,12 @@ def check_admission(case: Case, name: str, now: float, waiting: Iterable[str]) -
     assert not case.held[0] <= now < case.held[1], "while the roll is held"
     check_down(policy, me, records)
     check_trials(policy, me, records, now)
-    check_canaries(policy, me, records, [case.hosts[other] for other in waiting if other != name], now)
+    # With several controllers one may not come to a host of its order within the time for which others wait for it, or
+    # die, and another come to its host later.
+    others = [case.hosts[other] for other in waiting if other != name]
+    if len(case.orders) > 1:
+        others = [record for record in others if record.has_asked and now < min(case.deaths)]
+    check_canaries(policy, me, records, others, now)
     if case.windows:
         check_window(case.windows, now)
 
@@ -282,8 +295,8 @@ def check_canaries(policy: Policy, me: Record, records: list[Record], waiting: l
     mine = [r for r in records if r.candidate.host_class == me.candidate.host_class]
     done = [r for r in mine if r.standing == SUCCEEDED]
     hopeful = done + [r for r in mine if r.standing == IN_FLIGHT and r.deadline > now]
-    planned = {r.candidate.name for r in waiting if r in mine and r.standing == PENDING and r.kept_until is not None}
-    if me.kept_until is None and planned:
+    planned = {r.candidate.name for r in waiting if r in mine and r.is_canary}
+    if not me.is_canary and planned:
         is_proven = sum(r.ended_at + policy.soak_seconds <= now for r in done) >= policy.canaries_per_class
         assert is_proven or len(hopeful) + len(planned) < policy.canaries_per_class, "before a planned canary"
 
@@ -374,9 +387,11 @@ class Roll:
     def ask(self, controller: int, name: str) -> list[float]:
         """For one host; returns when its answer may change."""
         answer = self.book.ask(name, controller, self.now)
+        self.case.hosts[name].has_asked = True
         if isinstance(answer, Wait):
             return [(answer.until - MIDNIGHT).total_seconds()] if answer.until else []
         self.waiting[controller].remove(name)
+        self.case.hosts[name].is_refused |= isinstance(answer, Stop)
         self.has_stopped = self.has_stopped or (isinstance(answer, Stop) and answer.ends_roll)
         if isinstance(answer, Admit):
             record = self.case.hosts[name]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
 # A transaction of its own, which is answered when all that was committed before is on the disk; see Database. It has to
-# write something, and a transaction's number is not enough: RecordTransactionCommit in PostgreSQL's xact.c waits for the
+# write something, and a transaction's number is not enough: RecordTransactionCommit (PostgreSQL's xact.c) waits for the
 # disk only where there was a record in the log before that of the commit.
 _MAKE_DURABLE = "SELECT set_config('synchronous_commit', 'on', true), pg_logical_emit_message(true, 'fleetops', '')"
 
