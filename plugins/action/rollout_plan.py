@@ -51,6 +51,7 @@ ARGUMENT_SPEC = {
     "forget_others": {"type": "bool", "default": False},
     "reports": {"type": "list", "elements": "str", "default": []},
     "rollout": {"type": "str"},
+    "launch": {"type": "str"},
     "store": {"type": "str", "no_log": True},
     **{name: {"type": "raw"} for name in DEFAULTS},
 }
@@ -92,7 +93,8 @@ class ActionModule(ActionBase):
             plan = make_plan(surveys, task_vars.get("ansible_limit") or "all", terms)
             if store is not None and plan.stopped is None:
                 entries = entries_of(plan, domains)
-                open_rollout(store, rollout, policy_as_text(inputs), entries, arguments["forget_others"])
+                forget_others, launch = arguments["forget_others"], arguments["launch"]
+                open_rollout(store, rollout, policy_as_text(inputs), entries, forget_others, launch)
             Display().display(plan_text(plan, terminal_width()))
         except (BadCheck, BadInput, FileError, PolicyError, StoreError, TableError) as error:
             raise AnsibleActionFail(str(error))

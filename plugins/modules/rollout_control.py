@@ -130,8 +130,8 @@ rollout:
       type: str
     counts:
       description: >-
-        How many hosts are V(in flight), V(failed), V(out of service), V(waiting), V(done) and V(left alone), where
-        there are any.
+        How many hosts are V(in flight), V(failed), V(out of service), V(waiting), V(done), V(done earlier) (in an
+        earlier launch of AWX) and V(left alone), where there are any.
       type: dict
     hosts:
       description: The hosts by name.

@@ -69,6 +69,15 @@ options:
       - The name of the rollout in the store. Without it nothing is kept there.
       - Controllers that give the same name roll their hosts together, under the limits that were given last.
     type: str
+  launch:
+    description:
+      - What runs have in common that were started together to share O(rollout), such as the slices of a job in AWX
+        (C(awx_workflow_job_id)).
+      - When another launch opens the rollout again, hosts that succeeded in an earlier one, and that are none of
+        O(hosts), do not count for O(canaries_per_class) and O(stages) any more, until a run of this launch has found
+        that they need nothing. What they have proven may have been an older kernel.
+      - Without it what has succeeded goes on counting.
+    type: str
   store:
     description:
       - The path of an SQLite file, or C(postgresql+psycopg://user:password@host/database) where several controllers,

@@ -3,6 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the tests of this folder share."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import postgresql
+import pytest
 from simfleet.fixture import simulated
 
 __all__ = ["simulated"]
+
+
+@pytest.fixture
+def server() -> Iterator[postgresql.Server]:
+    """A PostgreSQL server of the test's own."""
+    binaries = postgresql.programs()
+    assert binaries is not None, postgresql.MISSING
+    with postgresql.server(binaries) as started:
+        yield started

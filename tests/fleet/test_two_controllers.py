@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import postgresql
@@ -22,14 +22,6 @@ pytestmark = pytest.mark.fleet
 HOSTS = 10
 MOST_DOWN = 3
 MOST_SECONDS = 180
-
-
-@pytest.fixture
-def server() -> Iterator[postgresql.Server]:
-    binaries = postgresql.programs()
-    assert binaries is not None, postgresql.MISSING
-    with postgresql.server(binaries) as started:
-        yield started
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -67,6 +67,8 @@ class Locked:
     revision: int
     stopped: Stopped | None
     held: str | None
+    launch: str | None
+    """Of AWX, or what else starts several runs at a time: by which it was opened last."""
 
 
 @dataclass(frozen=True)
@@ -186,14 +188,21 @@ class Ledger:
         place = place_of_usual(number)
         return self._connection.scalar(self._do.seconds_at, {"the_rollout": locked.name, "place": place})
 
-    def open(self, name: str, policy: str) -> None:
-        """Begin a rollout, or begin it anew with this policy. A stop that is not an operator's ends."""
+    def open(self, name: str, policy: str, launch: str | None) -> None:
+        """Begin a rollout, or begin it anew with this policy. A stop that is not an operator's ends.
+
+        With a launch that is another than the last one, hosts that have succeeded have done so in an earlier one.
+        """
         locked = self.lock(name)
         if locked is None:
-            row = {"name": name, "policy": policy, "revision": 1, "opened_at": self.now().timestamp()}
+            now = self.now().timestamp()
+            row = {"name": name, "policy": policy, "launch": launch, "revision": 1, "opened_at": now}
             self._connection.execute(self._do.insert_rollout, row)
             return
         values: dict[str, Any] = {"policy": policy}
+        if launch and launch != locked.launch:
+            self._connection.execute(self._do.begin_again, {"the_rollout": name})
+            values["launch"] = launch
         if locked.stopped is not None and locked.stopped.cause != OPERATOR:
             values.update(stop_cause=None, stop_reason=None)
         self.change_rollout(name, **values)
@@ -316,7 +325,7 @@ def _locked(name: str, rows: Sequence[Row[Any]]) -> Locked | None:
                 "this collection that opened it" % (name, error)
             )
         stopped = None if row.stop_cause is None else Stopped(row.stop_cause, row.stop_reason)
-        return Locked(name, policy, row.revision, stopped, row.held)
+        return Locked(name, policy, row.revision, stopped, row.held, row.launch)
     return None
 
 

@@ -23,6 +23,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.outlook im
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.plan import Plan, standing_of
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import OPERATOR
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
+    EARLIER,
     IDLE,
     IN_FLIGHT,
     PENDING,
@@ -135,7 +136,9 @@ def look(store: Store, rollout: str, hosts: Sequence[str]) -> Known:
         return Known(
             exists=locked is not None,
             hosts=frozenset(hosts),
-            done=frozenset(name for host, name in names.items() if is_unfinished and standings.get(host) == SUCCEEDED),
+            done=frozenset(
+                name for host, name in names.items() if is_unfinished and standings.get(host) in (SUCCEEDED, EARLIER)
+            ),
             succeeded={
                 names[host]: host_class for host, host_class in ledger.succeeded(rollout).items() if host in names
             },
@@ -160,15 +163,21 @@ def look(store: Store, rollout: str, hosts: Sequence[str]) -> Known:
 
 
 def open_rollout(
-    store: Store, rollout: str, policy: str, entries: Iterable[Entry], forget_others: bool = False
+    store: Store,
+    rollout: str,
+    policy: str,
+    entries: Iterable[Entry],
+    forget_others: bool = False,
+    launch: str | None = None,
 ) -> None:
     """Begin a rollout, or take one up. Raises StoreError.
 
     :param forget_others: whether hosts of an earlier run that are none of this one's count no longer, unless in flight.
+    :param launch: what this run has in common with others that were started with it, such as slices of an AWX job.
     :param policy: as :func:`policy_as_text` gives it; it replaces the one that the rollout had.
     """
     with store.ledger() as ledger:
-        ledger.open(rollout, policy)
+        ledger.open(rollout, policy, launch)
         before = ledger.standings(rollout)
         rows = [_row(rollout, entry) for entry in entries]
         if forget_others:
@@ -177,9 +186,11 @@ def open_rollout(
                 rollout, [host for host, standing in before.items() if host not in here and standing != IN_FLIGHT]
             )
         ledger.insert_hosts([row for row in rows if row["host"] not in before])
-        ledger.survey_hosts(
-            [row for row in rows if row["host"] in before and not _stays(before[row["host"]], row["standing"])]
-        )
+        surveyed = [row for row in rows if row["host"] in before]
+        ledger.survey_hosts([row for row in surveyed if not _stays(before[row["host"]], row["standing"])])
+        for row in surveyed:
+            if before[row["host"]] == EARLIER and row["standing"] == IDLE:
+                ledger.change_host(rollout, row["host"], standing=SUCCEEDED)
 
 
 def entries_of(plan: Plan, domains: Mapping[str, str]) -> list[Entry]:
@@ -205,7 +216,7 @@ def entries_of(plan: Plan, domains: Mapping[str, str]) -> list[Entry]:
 
 def _stays(before: str, surveyed: str) -> bool:
     """Whether the store knows better: a host is in flight, or is as it should be because it was rebooted."""
-    return before == IN_FLIGHT or (before == SUCCEEDED and surveyed == IDLE)
+    return before == IN_FLIGHT or (before in (SUCCEEDED, EARLIER) and surveyed == IDLE)
 
 
 def _plain(text: str | None) -> str | None:

@@ -19,6 +19,8 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.window imp
 PENDING = "pending"
 IN_FLIGHT = "in flight"
 SUCCEEDED = "succeeded"
+EARLIER = "succeeded earlier"
+"""In an earlier launch. It proves nothing in this one, whose kernel may be another, until a survey has found it so."""
 FAILED = "failed"
 """In the roll: out of service until somebody has looked at it, and counted against max_failures."""
 ABSENT = "absent"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
     ABSENT,
+    EARLIER,
     FAILED,
     IN_FLIGHT,
     PENDING,
@@ -65,7 +66,7 @@ class Statements:
         self.turns = sa.select(hosts, clock).where(turns)
         self.scene = (
             sa.select(
-                *(rollouts.c[name] for name in ("policy", "revision", "stop_cause", "stop_reason", "held")),
+                *(rollouts.c[name] for name in ("policy", "launch", "revision", "stop_cause", "stop_reason", "held")),
                 *(
                     hosts.c[name]
                     for name in ("rollout", "host", "domain", "host_class", "standing", "outcome", "reason")
@@ -82,7 +83,8 @@ class Statements:
             hosts.c.rollout, hosts.c.standing
         )
         self.all_hosts = sa.select(hosts).where(mine)
-        self.succeeded = sa.select(hosts.c.host, hosts.c.host_class).where(mine, _is(hosts.c.standing, SUCCEEDED))
+        has_succeeded = sa.or_(_is(hosts.c.standing, SUCCEEDED), _is(hosts.c.standing, EARLIER))
+        self.succeeded = sa.select(hosts.c.host, hosts.c.host_class).where(mine, has_succeeded)
         self.standings = sa.select(hosts.c.host, hosts.c.standing).where(mine)
         self.pending = sa.select(hosts.c.host, hosts.c.domain, hosts.c.host_class).where(
             mine, _is(hosts.c.standing, PENDING)
@@ -113,7 +115,7 @@ class Statements:
         self.counted_with_fresh = sa.union_all(groups, in_flight_alike, kept, fresh)
         self.state = sa.union_all(groups, in_flight, kept, fresh)
 
-        done = (mine, _is(hosts.c.standing, SUCCEEDED), hosts.c.seconds.is_not(None))
+        done = (mine, has_succeeded, hosts.c.seconds.is_not(None))
         self.count_done = sa.select(sa.func.count()).where(*done)
         self.seconds_at = (
             sa.select(hosts.c.seconds).where(*done).order_by(hosts.c.seconds).offset(sa.bindparam("place")).limit(1)
@@ -150,6 +152,7 @@ class Statements:
                 seconds=now - hosts.c.acquired_at,
             )
         )
+        self.begin_again = sa.update(hosts).where(mine, _is(hosts.c.standing, SUCCEEDED)).values(standing=EARLIER)
         self.acknowledge = sa.update(hosts).where(mine, _is(hosts.c.standing, FAILED)).values(standing=ABSENT)
         self.forget_host = sa.delete(hosts).where(mine, is_host)
         self.insert_rollout = sa.insert(rollouts)

@@ -15,6 +15,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.holder imp
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy import Judge, Stop
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.rollout import (
     ABSENT,
+    EARLIER,
     FAILED,
     IDLE,
     IN_FLIGHT,
@@ -33,6 +34,7 @@ SHOWN = {
     ABSENT: "out of service",
     PENDING: "waiting",
     SUCCEEDED: "done",
+    EARLIER: "done earlier",
     IDLE: "left alone",
 }
 

@@ -36,6 +36,7 @@ class Tables:
             self.metadata,
             sa.Column("name", sa.Text, primary_key=True),
             sa.Column("policy", sa.Text, nullable=False),
+            sa.Column("launch", sa.Text),
             sa.Column("revision", sa.Integer, nullable=False),
             sa.Column("opened_at", sa.Double, nullable=False),
             sa.Column("stop_cause", sa.Text),

@@ -39,9 +39,10 @@ def entries(standing=PENDING, names=("a", "b", "c"), outcome=None, domain="r1", 
     ]
 
 
-def opened(store, rollout="roll", hosts=None, **policy):
+def opened(store, rollout="roll", hosts=None, launch=None, **policy):
     look(store, rollout, ["a"])
-    open_rollout(store, rollout, policy_as_text({"canaries_per_class": 0, **policy}), hosts or entries())
+    text = policy_as_text({"canaries_per_class": 0, **policy})
+    open_rollout(store, rollout, text, hosts or entries(), launch=launch)
     return store
 
 
@@ -96,6 +97,55 @@ def test_a_stop_ends_when_somebody_starts_the_playbook_again(any_store):
     assert ask(any_store, "a") == Ended("failed", "it broke")
     opened(any_store, max_unavailable=2)
     assert isinstance(ask(any_store, "a"), Admit)
+
+
+def rolled_in_slices(store, launch, **policy):
+    """Two slices of one launch are opened, and all that the first one has to do is done."""
+    opened(store, launch=launch, hosts=entries(names=["a", "b"]), max_unavailable=4, **policy)
+    opened(store, launch=launch, hosts=entries(names=["c", "d"]), max_unavailable=4, **policy)
+    for host in "ab":
+        ask(store, host)
+        store.release("roll", host, ME, "rebooted")
+
+
+FIRST = [{"canaries_per_class": 1}, {"stages": "1"}]
+
+
+@pytest.mark.parametrize("limit", FIRST)
+def test_what_one_slice_has_proven_the_others_need_not(any_store, limit):
+    rolled_in_slices(any_store, "wf1", **limit)
+    assert [type(ask(any_store, host)) for host in "cd"] == [Admit, Admit]
+
+
+@pytest.mark.parametrize("limit", FIRST)
+def test_what_was_proven_in_an_earlier_launch_is_proven_again(any_store, limit):
+    rolled_in_slices(any_store, "wf1", **limit)
+    opened(any_store, launch="wf2", hosts=entries(names=["c", "d"]), max_unavailable=4, **limit)
+    assert [type(ask(any_store, host)) for host in "cd"] == [Admit, Wait]
+
+
+@pytest.mark.parametrize("limit", FIRST)
+def test_but_not_where_the_survey_of_this_launch_has_found_it_so(any_store, limit):
+    rolled_in_slices(any_store, "wf1", **limit)
+    opened(any_store, launch="wf2", hosts=entries(IDLE, ["a", "b"], "current"), max_unavailable=4, **limit)
+    opened(any_store, launch="wf2", hosts=entries(names=["c", "d"]), max_unavailable=4, **limit)
+    assert [type(ask(any_store, host)) for host in "cd"] == [Admit, Admit]
+    assert ask(any_store, "a") == Ended("rebooted", "")
+
+
+@pytest.mark.parametrize("limit", FIRST)
+def test_a_slice_that_is_started_again_by_itself_begins_no_launch(any_store, limit):
+    rolled_in_slices(any_store, "wf1", **limit)
+    opened(any_store, hosts=entries(names=["c", "d"]), max_unavailable=4, **limit)
+    opened(any_store, launch="wf1", hosts=entries(names=["c", "d"]), max_unavailable=4, **limit)
+    assert [type(ask(any_store, host)) for host in "cd"] == [Admit, Admit]
+
+
+def test_a_percentage_is_of_the_hosts_of_all_slices_that_have_begun(any_store):
+    opened(any_store, launch="wf1", hosts=entries(names="abcd"), max_unavailable="25%")
+    assert [type(ask(any_store, host)) for host in "ab"] == [Admit, Wait]
+    opened(any_store, launch="wf1", hosts=entries(names="efgh"), max_unavailable="25%")
+    assert [type(ask(any_store, host)) for host in "bef"] == [Admit, Wait, Wait]
 
 
 def test_an_operators_stop_stays_until_it_is_taken_back(any_store):
