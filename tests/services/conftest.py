@@ -32,7 +32,7 @@ class Hooks:
     def add_host(self, name, **variables):
         self._hosts[name] = {**LOCAL, **variables}
 
-    def run(self, *hooks, hosts="web1", between=None, arguments=(), **variables):
+    def run(self, *hooks, hosts="web1", between=None, arguments=(), environment=None, **variables):
         """Run hooks one after the other in one play.
 
         :param between: a task that runs after the first hook.
@@ -57,6 +57,7 @@ class Hooks:
             arguments,
             {"fast_reboot_" + name: value for name, value in variables.items()},
             self._folder / "tasks.jsonl",
+            environment,
         )
 
 
