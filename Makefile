@@ -17,14 +17,14 @@ CHECKS := style lint types playbooks changelog python36
 
 .PHONY: help
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check test
 check: setup  ## linters, types, documentation and unit tests: the quick round
 	@python tools/run.py check $(CHECKS) quick
 
 test: setup  ## everything: check, other Pythons, ansible-test, the archive, simulated hosts, virtual machines
-	@python tools/run.py test $(CHECKS) unit targets versions sanity integration package fleet services lab
+	@python tools/run.py test $(CHECKS) unit targets versions sanity versions-sanity integration package fleet versions-fleet services lab
 
 .PHONY: soak
 soak: setup  ## a million bad inputs for the parsers; on real machines variants, rollback, autoload, pushed kernels (hours)
@@ -32,6 +32,7 @@ soak: setup  ## a million bad inputs for the parsers; on real machines variants,
 	$(PYTEST) -m soak tests
 	tools/setup fleet
 	tools/versions fleet
+	tools/versions sanity
 
 .PHONY: bench
 bench: setup  ## measures side by side with what users have today, on virtual machines and simulated hosts
@@ -79,7 +80,7 @@ unit: setup  ## unit tests
 	tools/setup unit
 	$(PYTEST) tests/unit
 
-.PHONY: targets versions sanity integration package fleet services lab
+.PHONY: targets versions sanity versions-sanity integration package fleet versions-fleet services lab
 targets: setup  ## unit tests of target-side code under every other Python here
 	@tools/targets
 
@@ -88,6 +89,10 @@ versions: setup  ## unit tests of controller-side code under every other ansible
 
 sanity: setup  ## ansible-test sanity
 	@tools/ansible-test sanity --venv --color no
+
+# Without pylint, which takes as long as all others together; make soak has it too.
+versions-sanity: setup  ## ansible-test sanity of every other ansible-core
+	@tools/versions sanity --skip-test pylint
 
 integration: setup  ## ansible-test integration
 	@if [ -d tests/integration/targets ]; then tools/ansible-test integration --venv --color no; \
@@ -99,6 +104,10 @@ package: setup  ## builds the archive, installs it, looks at it
 fleet: setup  ## the playbook over simulated hosts with every fault
 	tools/setup fleet
 	$(PYTEST) -m fleet tests
+
+versions-fleet: setup  ## a roll with faults, and AWX's jobs, under every other ansible-core (make soak has all of fleet)
+	tools/setup fleet
+	@tools/versions fleet -k 'answers_are_text or until_the_failures_are_used_up'
 
 services: setup  ## what talks to other programs, with the real ones: load balancer, browser
 	tools/setup services
