@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +43,27 @@ def test_a_killed_roll_is_gone_on_with(simulated: Simulated, moment: str) -> Non
     MOMENTS[moment](fleet)
     killed.kill()
     finished(fleet, **LIMITS)
+
+
+@pytest.mark.fleet
+def test_a_turn_that_is_taken_up_and_fails_before_its_reboot_leaves_nothing_staged(simulated: Simulated) -> None:
+    fleet = simulated(2)
+    hooks = {name: fleet.inventory.parent / (name + ".yml") for name in ("slow", "broken", "after")}
+    hooks["slow"].write_text('[{"ansible.builtin.command": "sleep 60"}]')
+    hooks["broken"].write_text('[{"name": "Drain", "ansible.builtin.fail": {"msg": "the balancer is away"}}]')
+    hooks["after"].write_text('[{"ansible.builtin.command": "touch /run/in-service"}]')
+    killed = fleet.start_playbook(fast_reboot_before_host=str(hooks["slow"]))
+    deadline = time.monotonic() + 120
+    while fleet.read("sim001", "/sys/kernel/kexec_loaded") != "1":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    killed.kill(with_all=True)
+    run = fleet.playbook(fast_reboot_before_host=str(hooks["broken"]), fast_reboot_after_host=str(hooks["after"]))
+    assert run.outcomes() == {"sim001": "failed", "sim002": "deferred"}
+    assert "failed: Drain: the balancer is away" in " ".join(run.output.split())
+    assert fleet.read("sim001", "/sys/kernel/kexec_loaded") == "0"
+    assert not (fleet.root("sim001") / "run/in-service").exists()
+    assert fleet.reboots() == {}
 
 
 @pytest.mark.fleet
