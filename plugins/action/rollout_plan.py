@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -35,7 +36,7 @@ from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.policy_inp
     policy_as_text,
     read_policy,
 )
-from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.role_inputs import BadInput, check_inputs
+from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.role_inputs import BadInput, Look, check_inputs
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.show import plan_text
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._rollout.store import Store
 from ansible_collections.fleetops.kexec.plugins.plugin_utils._table import TableError, terminal_width
@@ -73,7 +74,7 @@ class ActionModule(ActionBase):
             for path in filter(None, arguments["reports"]):
                 place("reports", path)
             if arguments["inputs_of"] is not None:
-                check_inputs(arguments["inputs_of"], hosts, self._input_of(hostvars, task_vars))
+                check_inputs(arguments["inputs_of"], hosts, *self._looks(hostvars, task_vars))
             self._check_health(arguments["health"], hostvars, task_vars)
             policy = read_policy(inputs)
             variable = policy.failure_domain
@@ -101,14 +102,28 @@ class ActionModule(ActionBase):
         uses = used(arguments["uses"], [task_vars, *(hostvars[host] for host in hosts)])
         return {"changed": False, "rollout": rollout, "uses": uses, **plan.as_result()}
 
-    def _input_of(self, hostvars: Mapping[str, Any], task_vars: dict[str, Any]) -> Callable[[str, str], Any]:
+    def _looks(self, hostvars: Mapping[str, Any], task_vars: dict[str, Any]) -> tuple[Look, Look]:
+        """For :func:`check_inputs`.
+
+        hostvars knows nothing of the play's variables and the role's defaults, to which an input may refer. This task
+        sees those of its own host, which are others' as well.
+        """
         own = task_vars["inventory_hostname"]
 
-        def value(host: str, name: str) -> Any:
-            """A host's input. hostvars knows nothing of the play's variables, which this task sees for its own host."""
-            return self._templar.template(task_vars[name]) if host == own else hostvars[host][name]
+        @lru_cache(maxsize=1)
+        def seen_by(host: str) -> dict[str, Any]:
+            return task_vars if host == own else {**task_vars, **task_vars["hostvars"].raw_get(host)}
 
-        return value
+        def in_full(host: str, name: str) -> Any:
+            variables = seen_by(host)
+            templar = self._templar.copy_with_new_env(available_variables=variables)
+            # In a dict, an input that is omitted is left out.
+            return templar.template({name: variables[name]})[name]
+
+        def value(host: str, name: str) -> Any:
+            return in_full(host, name) if host == own else hostvars[host][name]
+
+        return value, in_full
 
     def _check_health(self, name: str | None, hostvars: Mapping[str, Any], task_vars: dict[str, Any]) -> None:
         """See that all that will be asked of hosts can be. Raises BadCheck."""

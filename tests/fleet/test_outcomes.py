@@ -125,6 +125,20 @@ def test_an_input_that_cannot_be_meant_is_told_with_its_hosts_before_anybody_goe
     assert fleet.reboots() == {}
 
 
+def test_inputs_that_refer_to_the_roles_defaults_are_those_that_the_role_sees(simulated: Simulated) -> None:
+    fleet = simulated(2)
+    (fleet.inventory.parent / "group_vars").mkdir()
+    (fleet.inventory.parent / "group_vars" / "all.yml").write_text(
+        """
+        fast_reboot_rollback_seconds: "{{ fast_reboot_timeout * 6 }}"
+        fast_reboot_kernel: "{{ of_nobody | default(omit) }}"
+        """
+    )
+    run = fleet.playbook("--check")
+    assert run.rc == 0
+    assert run.outcomes() == dict.fromkeys(fleet.hosts, "planned")
+
+
 def test_where_a_host_is_unreachable_nobody_goes_down(simulated: Simulated) -> None:
     fleet = simulated(4, {"sim003": Behaviour(reachable=False)})
     run = fleet.playbook()

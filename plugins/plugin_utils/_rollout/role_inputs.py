@@ -37,18 +37,27 @@ def options_of(role: str) -> Mapping[str, Any]:
     return options
 
 
-def check_inputs(role: str, hosts: Iterable[str], value_of: Callable[[str, str], Any]) -> None:
-    """Raises BadInput. :param value_of: the value of an input for a host; raises KeyError where none was given."""
+# The value of an input for a host; raises KeyError where none was given.
+Look = Callable[[str, str], Any]
+
+
+def check_inputs(role: str, hosts: Iterable[str], value_of: Look, in_full: Look) -> None:
+    """Raises BadInput.
+
+    :param value_of: a look that costs little. :param in_full: as the host's own tasks see it, asked only for hosts
+        against whose inputs the first look speaks: they may refer to what it does not know.
+    """
     options = options_of(role)
     found: dict[str, list[str]] = {}
     for host in hosts:
-        for sentence in _against(options, host, value_of):
+        against = _against(options, host, value_of) and _against(options, host, in_full)
+        for sentence in against:
             found.setdefault(sentence, []).append(host)
     if found:
         raise BadInput("; ".join("%s (%s)" % (sentence, _named(hosts)) for sentence, hosts in found.items()))
 
 
-def _against(options: Mapping[str, Any], host: str, value_of: Callable[[str, str], Any]) -> list[str]:
+def _against(options: Mapping[str, Any], host: str, value_of: Look) -> list[str]:
     given = {}
     for name in options:
         try:

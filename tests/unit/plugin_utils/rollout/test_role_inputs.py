@@ -16,7 +16,10 @@ HOSTS = ["web%d" % number for number in range(1, 9)]
 
 
 def check(given, role=ROLE):
-    check_inputs(role, HOSTS, lambda host, name: given[host, name])
+    def look(host, name):
+        return given[host, name]
+
+    check_inputs(role, HOSTS, look, look)
 
 
 def test_inputs_that_can_be_meant_say_nothing():
@@ -41,9 +44,26 @@ def test_a_template_that_cannot_be_filled_in_is_a_fault_of_that_input():
         raise KeyError(name)
 
     with pytest.raises(BadInput, match=re.escape("fast_reboot_append: 'nowhere' is undefined (on web4)")):
-        check_inputs(ROLE, HOSTS, value)
+        check_inputs(ROLE, HOSTS, value, value)
 
 
 def test_a_role_that_does_not_exist_is_named():
     with pytest.raises(BadInput, match=re.escape("fleetops.kexec.slow_reboot is no role of this collection")):
         check({}, "fleetops.kexec.slow_reboot")
+
+
+def test_a_host_whose_inputs_seem_bad_is_looked_at_in_full():
+    """hostvars does not know what the play and the role's defaults say."""
+    asked = set()
+
+    def at_first(host, name):
+        if (host, name) == ("web4", "fast_reboot_rescue_timeout"):
+            raise AnsibleError("'fast_reboot_timeout' is undefined")
+        raise KeyError(name)
+
+    def in_full(host, name):
+        asked.add(host)
+        return {"fast_reboot_rescue_timeout": 600}[name]
+
+    check_inputs(ROLE, HOSTS, at_first, in_full)
+    assert asked == {"web4"}
