@@ -347,7 +347,7 @@ class AnsibleHost:
         return result
 
     def accept_kernel(self) -> dict[str, Any]:
-        """The result of kexec_commit, which has failed where the host goes away meanwhile."""
+        """The result of kexec_commit, which has failed where it could not be run, too."""
         try:
             result: dict[str, Any] = self._pipelined().run(
                 lambda: self._action._execute_module(
@@ -356,6 +356,9 @@ class AnsibleHost:
             )
         except AnsibleConnectionFailure as error:
             return {"failed": True, "msg": "the host is unreachable: %s" % error}
+        except (AnsibleError, OSError) as error:
+            # Such as a module that cannot be transferred, or a full disk here. What is known of the reboot outlives it.
+            return {"failed": True, "msg": str(error)}
         return {**result, "failed": bool(result.get("failed") or result.get("unreachable"))}
 
     def end(self) -> None:

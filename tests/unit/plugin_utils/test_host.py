@@ -254,3 +254,19 @@ def test_a_name_that_is_no_address_is_left_to_the_connection_to_complain_of(name
     host.prepare_watch(0.5)
     assert host.read_key(None) is None
     host.end()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (AnsibleConnectionFailure("no route to host"), "the host is unreachable: no route to host"),
+        (AnsibleError("failed to transfer file"), "failed to transfer file"),
+        (NO_SPACE, "[Errno 28] No space left on device"),
+    ],
+)
+def test_an_acceptance_that_cannot_be_run_has_failed(error, said):
+    connection = Connection()
+    connection.has_pipelining = False
+    action = ModuleAction(raising(error))
+    action._connection = connection
+    assert AnsibleHost(action, {}).accept_kernel() == {"failed": True, "msg": said}
