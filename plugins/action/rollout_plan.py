@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any
@@ -67,18 +67,18 @@ class ActionModule(ActionBase):
         arguments = validated(ARGUMENT_SPEC, self._task.args)
         task_vars = task_vars or {}
         hosts, rollout = arguments["hosts"], arguments["rollout"]
-        # Once for each host: each look into hostvars gathers all of its variables.
-        hostvars = {host: task_vars["hostvars"][host] for host in hosts}
         inputs = {name: arguments[name] for name in DEFAULTS}
         try:
             for path in filter(None, arguments["reports"]):
                 place("reports", path)
             if arguments["inputs_of"] is not None:
-                check_inputs(arguments["inputs_of"], hosts, *self._looks(hostvars, task_vars))
-            self._check_health(arguments["health"], hostvars, task_vars)
+                check_inputs(arguments["inputs_of"], hosts, *self._looks(task_vars))
             policy = read_policy(inputs)
             variable = policy.failure_domain
-            domains = read_domains(variable, {host: hostvars[host].get(variable) for host in hosts})
+            names = [variable, *(arguments[name] for name in ("survey", "method", "fallback", "health"))]
+            hostvars = _given(task_vars["hostvars"], hosts, {*filter(None, names), *arguments["uses"]})
+            self._check_health(arguments["health"], hostvars, task_vars)
+            domains = read_domains(variable, {host: hostvars[host].get(variable or "") for host in hosts})
             terms = Terms(
                 policy,
                 domains,
@@ -102,17 +102,23 @@ class ActionModule(ActionBase):
         uses = used(arguments["uses"], [task_vars, *(hostvars[host] for host in hosts)])
         return {"changed": False, "rollout": rollout, "uses": uses, **plan.as_result()}
 
-    def _looks(self, hostvars: Mapping[str, Any], task_vars: dict[str, Any]) -> tuple[Look, Look]:
+    def _looks(self, task_vars: dict[str, Any]) -> tuple[Look, Look]:
         """For :func:`check_inputs`.
 
         hostvars knows nothing of the play's variables and the role's defaults, to which an input may refer. This task
         sees those of its own host, which are others' as well.
         """
-        own = task_vars["inventory_hostname"]
+        own, hostvars = task_vars["inventory_hostname"], task_vars["hostvars"]
+
+        # Each look into hostvars gathers all variables of a host; to keep those of all hosts takes too much memory.
+        @lru_cache(maxsize=1)
+        def given(host: str) -> Mapping[str, Any]:
+            variables: Mapping[str, Any] = hostvars[host]
+            return variables
 
         @lru_cache(maxsize=1)
         def seen_by(host: str) -> dict[str, Any]:
-            return task_vars if host == own else {**task_vars, **task_vars["hostvars"].raw_get(host)}
+            return task_vars if host == own else {**task_vars, **hostvars.raw_get(host)}
 
         def in_full(host: str, name: str) -> Any:
             variables = seen_by(host)
@@ -121,7 +127,7 @@ class ActionModule(ActionBase):
             return templar.template({name: variables[name]})[name]
 
         def value(host: str, name: str) -> Any:
-            return in_full(host, name) if host == own else hostvars[host][name]
+            return in_full(host, name) if host == own else given(host)[name]
 
         return value, in_full
 
@@ -141,3 +147,12 @@ class ActionModule(ActionBase):
             given = {other: hostvars[other][name] for other in (own, host) if name in hostvars[other]}
             values.append(value_for(host, own, self._templar.template(task_vars.get(name)), given))
         return may_fall_back(*values)
+
+
+def _given(hostvars: Mapping[str, Any], hosts: Iterable[str], names: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Of each host's variables those with these names, where it has them."""
+    kept = {}
+    for host in hosts:
+        variables = hostvars[host]
+        kept[host] = {name: variables[name] for name in names if name in variables}
+    return kept

@@ -56,7 +56,11 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("poll_seconds is %g; it must be more than 0" % arguments["poll_seconds"])
         host, forks = task_vars["inventory_hostname"], int(task_vars["ansible_forks"])
         # Not by a template: what that would make of a plan grows with the fleet.
-        planned = task_vars[arguments["plan"]]["planned"].get(host) if arguments["plan"] else None
+        planned = None
+        if arguments["plan"]:
+            if arguments["plan"] not in task_vars:
+                raise AnsibleActionFail("plan is %r, and there is no such variable" % arguments["plan"])
+            planned = task_vars[arguments["plan"]]["planned"].get(host)
         if self._task.check_mode:
             return _released(False, arguments) if releases else as_result(None, 0.0, utc_now(), planned)
         controller = os.getppid()
