@@ -54,7 +54,8 @@ def test_a_task_means_the_same_by_either_module(simulated: Simulated, name: str)
     their, our = (run.tasks[0].result for run, _started in (theirs, ours))
     assert (our["changed"], our["rebooted"]) == (their["changed"], their["rebooted"]) == (True, True)
     assert type(our["elapsed"]) is type(their["elapsed"]) is int
-    assert set(their) <= set(our), "a return value is missing"
+    # From ansible-core 2.21 on, folders of search_paths that a host lacks are warned of.
+    assert set(their) - {"warnings"} <= set(our), "a return value is missing"
     assert ours[1] == theirs[1]
 
 
