@@ -4,8 +4,9 @@
 """How many slots a second fifty processes acquire and release, as fifty forks of Ansible would.
 
 Each host keeps its slot for a moment, as none would in earnest for so short a time. Processes that ask again and again
-without a pause tell how many slots there are a second; how long one of them waits then is the length of a queue of fifty,
-whatever the store does. So the time to acquire is also taken while they ask for a little more than must be served.
+without a pause tell how many slots there are a second; how long one of them waits then is the length of a queue of
+fifty, whatever the store does. So the time to acquire is also taken while they ask for a little more than must be
+served.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ ACCEPTED = {"failed": False, "changed": True, "net": None}
 class Done:
     """What was done after a reboot, in its order."""
 
-    def __init__(self, health=HEALTHY, commit=ACCEPTED):
+    def __init__(self, health=None, commit=None):
         self.log = []
-        self._health, self._commit = health, commit
+        self._health, self._commit = health or HEALTHY, commit or ACCEPTED
 
     def await_health(self, terms):
         self.log.append(("health", terms.failed_units_before))
