@@ -70,14 +70,14 @@ ARGUMENTS = {
 # With a timeout of their own, which is to be put back.
 HOSTS = {
     "a test that never succeeds": Row(
-        {"test_command": "my-test", "reboot_timeout": 15},
-        "the host is back, but test_command did not succeed within 15 s: it ended with 7: not today",
+        {"test_command": "my-test", "reboot_timeout": 30},
+        "the host is back, but test_command did not succeed within 30 s: it ended with 7: not today",
         {"replies": {"my-test": ("not today\n", 7)}},
         fires=1,
     ),
     "a test that never ends": Row(
-        {"test_command": "my-test", "reboot_timeout": 15},
-        "the host is back, but test_command did not succeed within 15 s: it did not come to its end",
+        {"test_command": "my-test", "reboot_timeout": 30},
+        "the host is back, but test_command did not succeed within 30 s: it did not come to its end",
         {"replies": {"my-test": None}},
         fires=1,
     ),
